@@ -1,0 +1,268 @@
+//! What a client may say. Parsed in one place, with one answer for each way to get it wrong.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::As;
+use crate::{
+    codes::{Code, Failure},
+    limits::{COMMAND_BYTES_MAX, FRAME_BYTES_MAX, SIGNAL_BYTES_MAX, SUBSCRIPTIONS_MAX},
+    outbox::{CommandId, OutboxId},
+    position::Position,
+    strict,
+};
+
+/// A frame from a client.
+#[derive(Debug, Clone)]
+pub enum ClientFrame {
+    /// Who I am; the first frame.
+    Hello {
+        /// A JWT.
+        token: String,
+        /// The outbox of an earlier `welcome`.
+        outbox: Option<OutboxId>,
+    },
+    /// Tell me of this actor.
+    Subscribe(Subscribe),
+    /// Cease to.
+    Unsubscribe {
+        /// `kind/id`.
+        actor: String,
+        /// Which of the two.
+        of: As,
+    },
+    /// Give the actor this command.
+    Send {
+        /// `kind/id`.
+        actor: String,
+        /// The same for every repetition.
+        id: CommandId,
+        /// JSON.
+        command: Arc<[u8]>,
+    },
+    /// Tell those who watch.
+    Signal {
+        /// `kind/id`.
+        actor: String,
+        /// JSON.
+        signal: Box<RawValue>,
+    },
+    /// I am here, and this is where I stand.
+    Ping {
+        /// By actor.
+        positions: BTreeMap<String, Position>,
+    },
+}
+
+/// A request to be told of an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// `kind/id`.
+    pub actor: String,
+    /// What to follow.
+    pub of: As,
+    /// Where the client stands.
+    pub from: From,
+    /// The etag of the view that the client holds.
+    pub etag: Option<String>,
+}
+
+/// Where a subscription resumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// A view: with a snapshot. Events: with the next.
+    Now,
+    /// Events: with the first.
+    Start,
+    /// After this position.
+    After(Position),
+}
+
+impl std::str::FromStr for From {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        match text {
+            "start" => Ok(Self::Start),
+            text => text.parse().map(Self::After).map_err(|_| Code::BadPosition.into()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Flat<'a> {
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    token: Option<String>,
+    outbox: Option<Cow<'a, str>>,
+    actor: Option<String>,
+    #[serde(rename = "as")]
+    of: Option<As>,
+    from: Option<Cow<'a, str>>,
+    etag: Option<String>,
+    command_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    command: Option<&'a RawValue>,
+    #[serde(borrow)]
+    signal: Option<&'a RawValue>,
+    positions: Option<BTreeMap<String, Cow<'a, str>>>,
+}
+
+/// Fields in the order of [`Flat::given`].
+const FIELDS: [&str; 10] =
+    ["token", "outbox", "actor", "as", "from", "etag", "command_id", "command", "signal", "positions"];
+
+impl Flat<'_> {
+    fn given(&self) -> [bool; 10] {
+        [
+            self.token.is_some(),
+            self.outbox.is_some(),
+            self.actor.is_some(),
+            self.of.is_some(),
+            self.from.is_some(),
+            self.etag.is_some(),
+            self.command_id.is_some(),
+            self.command.is_some(),
+            self.signal.is_some(),
+            self.positions.is_some(),
+        ]
+    }
+
+    /// Only these fields may stand beside `action`.
+    fn only(&self, allowed: &[&str]) -> Result<(), Failure> {
+        let extra = FIELDS.iter().zip(self.given()).find(|(name, given)| *given && !allowed.contains(name));
+        match extra {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(Failure::new(Code::UnknownField, format!("`{name}` does not belong to this action")))
+            }
+        }
+    }
+}
+
+/// Read one frame.
+///
+/// # Errors
+/// A [`Failure`] to send back; the connection stays.
+pub fn parse(text: &str) -> Result<ClientFrame, Failure> {
+    if text.len() > FRAME_BYTES_MAX {
+        return Err(Code::TooLarge.into());
+    }
+    strict::check(text.as_bytes()).map_err(Failure::from)?;
+    let flat: Flat<'_> = serde_json::from_str(text).map_err(|error| frame_failure(&error))?;
+    match &*flat.action {
+        "hello" => hello(flat),
+        "subscribe" => subscribe(flat),
+        "unsubscribe" => {
+            flat.only(&["actor", "as"])?;
+            Ok(ClientFrame::Unsubscribe { actor: required(flat.actor, "actor")?, of: flat.of.unwrap_or_default() })
+        }
+        "send" => send(flat),
+        "signal" => signal(flat),
+        "ping" => ping(flat),
+        _ => Err(Code::UnknownType.into()),
+    }
+}
+
+fn hello(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    flat.only(&["token", "outbox"])?;
+    let outbox = flat.outbox.map(|text| text.parse().map_err(|_| Code::BadCommandId)).transpose()?;
+    Ok(ClientFrame::Hello { token: required(flat.token, "token")?, outbox })
+}
+
+fn subscribe(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    flat.only(&["actor", "as", "from", "etag"])?;
+    let from = flat.from.map_or(Ok(From::Now), |text| text.parse())?;
+    Ok(ClientFrame::Subscribe(Subscribe {
+        actor: required(flat.actor, "actor")?,
+        of: flat.of.unwrap_or_default(),
+        from,
+        etag: flat.etag,
+    }))
+}
+
+fn send(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    flat.only(&["actor", "command_id", "command"])?;
+    let command = required(flat.command, "command")?.get();
+    if command.len() > COMMAND_BYTES_MAX {
+        return Err(Code::TooLarge.into());
+    }
+    let id = required(flat.command_id, "command_id")?.parse().map_err(|_| Code::BadCommandId)?;
+    Ok(ClientFrame::Send { actor: required(flat.actor, "actor")?, id, command: command.as_bytes().into() })
+}
+
+fn signal(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    flat.only(&["actor", "signal"])?;
+    let signal = required(flat.signal, "signal")?;
+    if signal.get().len() > SIGNAL_BYTES_MAX {
+        return Err(Code::TooLarge.into());
+    }
+    Ok(ClientFrame::Signal { actor: required(flat.actor, "actor")?, signal: signal.to_owned() })
+}
+
+fn ping(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    flat.only(&["positions"])?;
+    let positions = flat.positions.unwrap_or_default();
+    if positions.len() > SUBSCRIPTIONS_MAX {
+        return Err(Code::TooManySubscriptions.into());
+    }
+    let parsed = positions.into_iter().map(|(actor, text)| Ok((actor, text.parse().map_err(|_| Code::BadPosition)?)));
+    Ok(ClientFrame::Ping { positions: parsed.collect::<Result<_, Code>>()? })
+}
+
+fn required<T>(field: Option<T>, name: &str) -> Result<T, Failure> {
+    field.ok_or_else(|| Failure::new(Code::BadFrame, format!("the field `{name}` is missing")))
+}
+
+fn frame_failure(error: &serde_json::Error) -> Failure {
+    let code = if error.to_string().starts_with("unknown field") { Code::UnknownField } else { Code::BadFrame };
+    code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_frames_are_answered_by_number() {
+        let cases: [(&str, Code); 14] = [
+            ("", Code::BadJson),
+            ("[]", Code::BadFrame),
+            ("{}", Code::BadFrame),
+            (r#"{"action":"fly"}"#, Code::UnknownType),
+            (r#"{"action":"send","tenant":"x"}"#, Code::UnknownField),
+            (r#"{"action":"send","token":"x"}"#, Code::UnknownField),
+            (r#"{"action":"send","actor":"a/b","command_id":"x","command":{}}"#, Code::BadCommandId),
+            (r#"{"action":"send","actor":"a/b","command_id":"0-a:1"}"#, Code::BadFrame),
+            (r#"{"action":"subscribe"}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","actor":"a/b","from":"1:-2:x"}"#, Code::BadPosition),
+            (r#"{"action":"subscribe","actor":"a/b","as":"dream"}"#, Code::BadFrame),
+            (r#"{"action":"ping","positions":{"a/b":"9"}}"#, Code::BadPosition),
+            (r#"{"action":7}"#, Code::BadFrame),
+            (r#"{"action":"ping","action":"ping"}"#, Code::DuplicateKey),
+        ];
+        for (text, code) in cases {
+            assert_eq!(parse(text).unwrap_err().code, code, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_frame_at_the_limit_is_taken_and_one_byte_more_is_not() {
+        let frame = |bytes: usize| {
+            let head = r#"{"action":"hello","token":""#;
+            format!("{head}{}\"}}", "x".repeat(bytes - head.len() - 2))
+        };
+        assert!(parse(&frame(FRAME_BYTES_MAX)).is_ok());
+        assert_eq!(parse(&frame(FRAME_BYTES_MAX + 1)).unwrap_err().code, Code::TooLarge);
+    }
+
+    #[test]
+    fn a_command_keeps_its_bytes() {
+        let text = r#"{"command":{"type":"add", "by":1},"action":"send","actor":"counter/a","command_id":"0-a:7"}"#;
+        let ClientFrame::Send { command, id, .. } = parse(text).unwrap() else { panic!("a send") };
+        assert_eq!((&*command, id.n), (&br#"{"type":"add", "by":1}"#[..], 7));
+    }
+}

@@ -1,0 +1,145 @@
+//! Every bound of Dormouse, in one place, with its reason. Reaching one is a defined behaviour with a test.
+//!
+//! `docs/limits.md` is generated from the table that the macro makes.
+
+use std::time::Duration;
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident : $type:ty = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: $type = $value;)+
+
+        /// Every limit: name, value, reason.
+        pub fn table() -> Vec<(&'static str, String, String)> {
+            vec![$((stringify!($name), format!("{:?}", $name), concat!($($doc),+).trim().to_owned())),+]
+        }
+    };
+}
+
+limits! {
+    /// A tenant, a kind, an id: fits a DynamoDB key and a URL many times over.
+    NAME_BYTES_MAX: usize = 64;
+    /// A principal's id or name: OIDC allows 255 for `sub`, real ones stay under 128, and every commit carries it.
+    PRINCIPAL_BYTES_MAX: usize = 128;
+    /// A task's or wake's key.
+    KEY_BYTES_MAX: usize = 64;
+    /// Wakes in one agenda: rules with more timers keep a heap in their state and list the earliest.
+    AGENDA_WAKES_MAX: usize = 32;
+    /// Open tasks of one actor: their openings must fit into one commit's header.
+    AGENDA_TASKS_MAX: usize = 32;
+    /// One attempt at a task, unless the task says otherwise.
+    TASK_DEADLINE: Duration = Duration::from_secs(60);
+    /// Attempts at a task, unless the task says otherwise.
+    TASK_ATTEMPTS: u32 = 5;
+    /// The most attempts that a task may ask for; with backoff that is about a day.
+    TASK_ATTEMPTS_MAX: u32 = 100;
+    /// The longest pause between two attempts; pauses double from one second.
+    TASK_BACKOFF_MAX: Duration = Duration::from_secs(300);
+    /// How long past its deadline a lease lasts before another worker may take the task.
+    TASK_LEASE_GRACE: Duration = Duration::from_secs(10);
+    /// Tasks that one host performs at once: a worker is a socket and a buffer, not a thread.
+    TASKS_AT_ONCE: usize = 64;
+    /// Members in a summary: "mine" is an index row for each.
+    SUMMARY_MEMBERS_MAX: usize = 64;
+    /// A summary's title and status together.
+    SUMMARY_TEXT_BYTES_MAX: usize = 512;
+
+    /// Commands of one connection that may be unanswered: two round trips of a busy client.
+    IN_FLIGHT_MAX: usize = 64;
+    /// Answers that an actor remembers for each outbox: what a client may have in flight, so a retry always finds its first answer.
+    OUTBOX_ANSWERS_MAX: usize = 64;
+    /// Outboxes that an actor remembers: a room of 200 and their second devices. The one idle for longest goes first.
+    OUTBOXES_MAX: usize = 256;
+    /// Outboxes of one principal that an actor remembers, so that one principal cannot push out everybody else's.
+    OUTBOXES_PER_PRINCIPAL_MAX: usize = 16;
+
+    /// One client frame; also one HTTP body. API Gateway carries 128 KB a message, a command is far smaller.
+    FRAME_BYTES_MAX: usize = 64 * 1024;
+    /// Nesting of a client's JSON: no command is this deep, and the stack stays flat.
+    JSON_DEPTH_MAX: usize = 64;
+    /// Keys of one object of a client's JSON: duplicates are found by comparing, so the number must be small.
+    JSON_KEYS_MAX: usize = 1024;
+    /// One signal: cursors and tokens, not documents.
+    SIGNAL_BYTES_MAX: usize = 4 * 1024;
+    /// One command or config after parsing its frame.
+    COMMAND_BYTES_MAX: usize = 60 * 1024;
+    /// Events of one commit.
+    COMMIT_EVENTS_MAX: usize = 1024;
+    /// One commit's record: what DynamoDB's 400 KB item leaves after its key and index attributes.
+    RECORD_BYTES_MAX: usize = 350 * 1024;
+    /// One run of commits: one row, one item.
+    RUN_BYTES_MAX: usize = 380 * 1024;
+    /// Commits of one run: bounds what a failed append decides again.
+    RUN_COMMITS_MAX: usize = 256;
+    /// One view: a frame of this size still reaches a phone on a slow line within seconds.
+    VIEW_BYTES_MAX: usize = 1024 * 1024;
+    /// The state: what a snapshot writes every 128 commits.
+    STATE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+    /// Inputs that wait for one actor; the next is told `busy`.
+    MAILBOX_MAX: usize = 1024;
+    /// A snapshot is never more than this many commits old: wakes stay under a millisecond (performance notes in bench/).
+    SNAPSHOT_COMMITS: u64 = 128;
+    /// An actor without inputs leaves memory after this long.
+    IDLE: Duration = Duration::from_secs(10);
+    /// An actor whose next wake is nearer than this stays in memory.
+    WAKE_SOON: Duration = Duration::from_secs(2);
+    /// How often the wake loop asks the index for what is due; the most that a sleeping actor's wake is late.
+    WAKE_POLL: Duration = Duration::from_millis(250);
+    /// Due actors fetched at once, oldest first: a million timers drain in bounded steps.
+    DUE_BATCH: usize = 256;
+    /// Times an input is decided again after a conflict before its sender is told `busy`.
+    REBASE_MAX: u32 = 64;
+    /// Pause between two puts of a run whose outcome is unknown.
+    UNKNOWN_RETRY: Duration = Duration::from_millis(100);
+
+    /// Subscriptions of one connection.
+    SUBSCRIPTIONS_MAX: usize = 256;
+    /// Bytes that wait for one slow connection; past it views collapse to the newest, and events close it with `too_slow`.
+    CONNECTION_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+    /// Frames that wait for one slow connection, likewise.
+    CONNECTION_QUEUE_FRAMES_MAX: usize = 4096;
+    /// Frames handed to the socket before one flush.
+    FLUSH_FRAMES: usize = 64;
+    /// Connections of one host.
+    CONNECTIONS_MAX: usize = 20_000;
+    /// Connections of one address: a school behind one router, not a flood.
+    CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+    /// Connections of one principal: devices and tabs.
+    CONNECTIONS_PER_PRINCIPAL_MAX: usize = 32;
+    /// Commands and subscriptions of one principal per second, over all its connections.
+    RATE_PER_PRINCIPAL: u32 = 2_000;
+    /// Frames of one connection per second, pings among them.
+    RATE_PER_CONNECTION: u32 = 2_000;
+    /// Requests of one address per second that are not signed in (guests, docs, health).
+    RATE_PER_ADDRESS: u32 = 200;
+    /// From accept to the end of the request's head, and from upgrade to `hello`.
+    HANDSHAKE: Duration = Duration::from_secs(5);
+    /// One request's head.
+    HEAD_BYTES_MAX: usize = 16 * 1024;
+    /// A client pings this often.
+    PING: Duration = Duration::from_secs(25);
+    /// A connection that was silent this long is gone.
+    SILENCE_MAX: Duration = Duration::from_secs(90);
+    /// Principals named in one `presence`; the rest are counted.
+    PRESENCE_NAMED_MAX: usize = 100;
+
+    /// Rows of one page.
+    PAGE_MAX: usize = 200;
+    /// Events of one page, and of one `events` frame of a tail.
+    EVENTS_PAGE_MAX: usize = 1000;
+    /// A one-use ticket for a query string.
+    TICKET: Duration = Duration::from_secs(30);
+    /// Tickets that wait to be used, over all principals.
+    TICKETS_MAX: usize = 10_000;
+    /// A guest's token; it is renewed at each start of the page.
+    GUEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
+    /// How long a draining host waits for commits before it says goodbye.
+    DRAIN: Duration = Duration::from_secs(10);
+    /// What `goodbye` tells clients to wait, at most; each connection gets its own share, so that they do not return together.
+    RETURN_SPREAD: Duration = Duration::from_secs(3);
+}
+
+const _: () = assert!(RECORD_BYTES_MAX < RUN_BYTES_MAX, "one record must fit into a run");
+const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX, "a command travels in a frame");
+const _: () = assert!(IN_FLIGHT_MAX <= OUTBOX_ANSWERS_MAX, "a retry must find its first answer");
+const _: () = assert!(OUTBOXES_PER_PRINCIPAL_MAX < OUTBOXES_MAX);

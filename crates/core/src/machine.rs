@@ -1,0 +1,623 @@
+//! One actor as the engine drives it: rules, the engine's part of the state, and where its history stands.
+//!
+//! Input and time go in, the bytes of a commit come out. The machine never does IO: whether the commit becomes history is for the
+//! journal to say, and a machine whose commit lost is thrown away.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    address::Address,
+    agenda::{Agenda, Outcome, Summary, Task, TaskKey},
+    codes::{Code, Failure},
+    dice::Secret,
+    hash::Hash,
+    limits::{COMMIT_EVENTS_MAX, RECORD_BYTES_MAX, SUMMARY_MEMBERS_MAX, SUMMARY_TEXT_BYTES_MAX},
+    outbox::{CommandId, Known, Outboxes},
+    position::{Head, Position},
+    record::{self, Body, Cause, Changes, Damage, Header, Opened, Opening, Parked},
+    rules::{Kind, RawInput, Refusal, Rules},
+    sight::{Principal, Sight, Viewer},
+    time::{Moment, Time},
+};
+
+/// An input as the engine carries it: with what names it, so that it can be decided again.
+#[derive(Debug, Clone)]
+pub enum Stimulus {
+    /// Make the actor.
+    Create {
+        /// Who asks.
+        by: Viewer,
+        /// JSON.
+        config: Arc<[u8]>,
+        /// 32 random bytes of the host's.
+        secret: Secret,
+    },
+    /// A principal's command.
+    Command {
+        /// Who asks.
+        by: Viewer,
+        /// Absent for callers that do not retry.
+        id: Option<CommandId>,
+        /// JSON.
+        command: Arc<[u8]>,
+    },
+    /// A time of the agenda has come.
+    Wake {
+        /// The agenda's key.
+        key: String,
+        /// The agenda's time.
+        due: Time,
+    },
+    /// A task ended.
+    Report {
+        /// The agenda's key.
+        key: TaskKey,
+        /// The commit that opened this instance.
+        opened: u64,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// A principal's first live connection began to watch.
+    Joined {
+        /// Who.
+        who: Viewer,
+    },
+    /// A principal's last live connection is gone.
+    Left {
+        /// Who.
+        who: Viewer,
+    },
+    /// End the actor, if the rules agree.
+    Retire {
+        /// Who asks.
+        by: Viewer,
+    },
+    /// The engine gives up on this until an operator redrives it.
+    Park {
+        /// What.
+        what: Parked,
+    },
+    /// An operator lets it run again.
+    Redrive {
+        /// Who asks.
+        by: Viewer,
+        /// What.
+        what: Parked,
+    },
+}
+
+/// What became of an input.
+#[derive(Debug)]
+pub enum Decision {
+    /// A commit to append; the machine stands after it.
+    Commit(Box<Sealed>),
+    /// This id was accepted before, at this position.
+    Before(Position),
+    /// Nothing to write and nothing to say.
+    Nothing,
+}
+
+/// A commit, ready for the journal.
+#[derive(Debug)]
+pub struct Sealed {
+    /// Its bytes.
+    pub record: Vec<u8>,
+    /// The head after it.
+    pub head: Head,
+    /// Its time.
+    pub time: Time,
+    /// What the index must learn.
+    pub changes: Changes,
+    /// The summary, if it changed.
+    pub summary: Option<Option<Summary>>,
+}
+
+/// The engine's part of an actor's state.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Upkeep {
+    secret: Secret,
+    /// Hash of the config and tag of the first commit.
+    created: Option<(u64, [u8; 8])>,
+    outboxes: Outboxes,
+    open: BTreeMap<TaskKey, Opened>,
+    parked: BTreeSet<Parked>,
+    wake: Option<Time>,
+    events: u64,
+    retired: bool,
+}
+
+/// An actor's state at a position.
+pub struct Machine {
+    pub(crate) kind: Arc<Kind>,
+    pub(crate) address: Address,
+    pub(crate) rules: Box<dyn Rules>,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) head: Head,
+    pub(crate) time: Time,
+    summary: Option<Summary>,
+    spoiled: bool,
+}
+
+impl Machine {
+    /// The actor before its first commit.
+    pub fn blank(kind: Arc<Kind>, address: Address, epoch: u32) -> Self {
+        let rules = kind.blank();
+        Self {
+            kind,
+            address,
+            rules,
+            upkeep: Upkeep::default(),
+            head: Head::start(epoch),
+            time: Time::default(),
+            summary: None,
+            spoiled: false,
+        }
+    }
+
+    /// Where the state stands.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The time of the newest commit.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Where it lives.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether a refusal came after an event: the state is worthless and must be loaded afresh.
+    pub fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Whether its last commit has been made.
+    pub fn is_retired(&self) -> bool {
+        self.upkeep.retired
+    }
+
+    /// Events over the actor's life.
+    pub fn events(&self) -> u64 {
+        self.upkeep.events
+    }
+
+    /// Open task instances, parked ones left out.
+    pub fn open_tasks(&self) -> impl Iterator<Item = &Opened> {
+        self.upkeep.open.values()
+    }
+
+    /// What waits for an operator.
+    pub fn parked(&self) -> impl Iterator<Item = &Parked> {
+        self.upkeep.parked.iter()
+    }
+
+    /// When the agenda next wants a wake, parked ones left out.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.upkeep.wake
+    }
+
+    /// The wake that has been due for longest, if any is due at `now`.
+    pub fn due(&self, now: Time) -> Option<Stimulus> {
+        if self.upkeep.wake.is_none_or(|wake| wake > now) {
+            return None;
+        }
+        let agenda = self.guarded(|rules| rules.agenda()).ok()?;
+        let mut wakes: Vec<_> =
+            agenda.wakes.into_iter().filter(|(due, key)| *due <= now && self.runs(key, *due)).collect();
+        wakes.sort();
+        wakes.into_iter().next().map(|(due, key)| Stimulus::Wake { key, due })
+    }
+
+    fn runs(&self, key: &str, due: Time) -> bool {
+        !self.upkeep.parked.contains(&Parked::Wake(key.to_owned(), due))
+    }
+
+    /// Decide an input. On `Commit` the machine stands after the commit; on `Err` it stands where it was, unless it
+    /// [is spoiled](Self::is_spoiled). `nonce` is 16 fresh random bytes.
+    ///
+    /// # Errors
+    /// The answer for the sender; nothing is to be written.
+    ///
+    /// # Panics
+    /// If the machine is spoiled.
+    pub fn decide(&mut self, stimulus: &Stimulus, now: Time, nonce: [u8; 16]) -> Result<Decision, Failure> {
+        assert!(!self.spoiled, "a spoiled machine decides nothing");
+        self.admit(stimulus)?;
+        if let Some(known) = self.known(stimulus)? {
+            return Ok(known);
+        }
+        let at = self.moment(stimulus, now);
+        let mut events = Vec::new();
+        let decided = self.run_rules(stimulus, at, &mut events);
+        let spoils = !events.is_empty();
+        let result = decided.and_then(|cause| match cause {
+            Some(cause) => {
+                self.commit(cause, by(stimulus), &events, at, nonce).map(|sealed| Decision::Commit(Box::new(sealed)))
+            }
+            None => Ok(Decision::Nothing),
+        });
+        self.spoiled = result.is_err() && spoils;
+        result
+    }
+
+    /// Whether the actor is there to take this input.
+    fn admit(&self, stimulus: &Stimulus) -> Result<(), Failure> {
+        let creates = matches!(stimulus, Stimulus::Create { .. });
+        match (creates, self.head.seq) {
+            _ if self.upkeep.retired => Err(Code::Gone.into()),
+            (false, 0) => Err(Code::NotFound.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The answer of an input that needs no decision: one that was answered before, or that came too late.
+    fn known(&self, stimulus: &Stimulus) -> Result<Option<Decision>, Failure> {
+        match stimulus {
+            Stimulus::Create { config, .. } => self.created_before(body_hash(config)),
+            Stimulus::Command { by, id: Some(id), command } => self.answered_before(by, id, body_hash(command)),
+            Stimulus::Wake { key, due } => Ok(self.wake_is_over(key, *due).then_some(Decision::Nothing)),
+            Stimulus::Report { key, opened, .. } => {
+                let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened);
+                if is_open { Ok(None) } else { Err(Code::Stale.into()) }
+            }
+            Stimulus::Redrive { what, .. } if !self.upkeep.parked.contains(what) => Ok(Some(Decision::Nothing)),
+            Stimulus::Park { what } if !self.may_park(what) => Ok(Some(Decision::Nothing)),
+            _ => Ok(None),
+        }
+    }
+
+    fn created_before(&self, config: u64) -> Result<Option<Decision>, Failure> {
+        match self.upkeep.created {
+            None => Ok(None),
+            Some((first, tag)) if first == config => Ok(Some(Decision::Before(self.place(1, tag)))),
+            Some(_) => Err(Code::IdempotencyMismatch.into()),
+        }
+    }
+
+    fn answered_before(&self, by: &Viewer, id: &CommandId, body: u64) -> Result<Option<Decision>, Failure> {
+        match self.upkeep.outboxes.look_up(&by.principal.id, id, body) {
+            Known::New => Ok(None),
+            Known::Before { seq, tag } => Ok(Some(Decision::Before(self.place(seq, tag)))),
+            Known::OtherBody => Err(Code::IdempotencyMismatch.into()),
+            Known::TooOld => Err(Code::UnknownCommandAge.into()),
+        }
+    }
+
+    fn wake_is_over(&self, key: &str, due: Time) -> bool {
+        let listed =
+            self.guarded(|rules| rules.agenda()).is_ok_and(|agenda| agenda.wakes.contains(&(due, key.to_owned())));
+        !listed || !self.runs(key, due)
+    }
+
+    fn may_park(&self, what: &Parked) -> bool {
+        match what {
+            Parked::Wake(key, due) => !self.wake_is_over(key, *due),
+            Parked::Task(key) => self.upkeep.open.contains_key(key),
+        }
+    }
+
+    fn place(&self, seq: u64, tag: [u8; 8]) -> Position {
+        Position { epoch: self.head.epoch, seq, tag }
+    }
+
+    /// Time never goes back within an actor, and a wake is never early.
+    fn moment(&self, stimulus: &Stimulus, now: Time) -> Moment {
+        let due = if let Stimulus::Wake { due, .. } = stimulus { *due } else { Time::default() };
+        Moment { seq: self.head.seq + 1, time: now.max(self.time).max(due) }
+    }
+
+    /// Run the rules; `None` means that there is nothing to commit.
+    fn run_rules(
+        &mut self,
+        stimulus: &Stimulus,
+        at: Moment,
+        events: &mut Vec<Vec<u8>>,
+    ) -> Result<Option<Cause>, Failure> {
+        let secret = if let Stimulus::Create { secret, .. } = stimulus { *secret } else { self.upkeep.secret };
+        if let Some(input) = raw(stimulus) {
+            let rules = &mut self.rules;
+            let run = AssertUnwindSafe(|| rules.decide(input, at, secret, events));
+            match catch_unwind(run) {
+                Ok(Ok(())) => {}
+                Ok(Err(refusal)) => return refused(stimulus, refusal, events),
+                Err(_) => {
+                    // The rules may have died half-way through an `evolve`, whose event is not in `events` yet.
+                    self.spoiled = true;
+                    events.push(Vec::new());
+                    return Err(Code::RulesPanicked.into());
+                }
+            }
+        }
+        Ok(self.cause(stimulus, events.is_empty()))
+    }
+
+    fn cause(&self, stimulus: &Stimulus, nothing_happened: bool) -> Option<Cause> {
+        Some(match stimulus {
+            Stimulus::Create { config, secret, .. } => Cause::Created { secret: *secret, config: body_hash(config) },
+            Stimulus::Command { id, command, .. } => Cause::Command { id: id.clone(), body: body_hash(command) },
+            Stimulus::Wake { key, due } if nothing_happened => Cause::Parked { what: Parked::Wake(key.clone(), *due) },
+            Stimulus::Wake { key, .. } => Cause::Wake { key: key.clone() },
+            Stimulus::Report { key, .. } if nothing_happened => Cause::Parked { what: Parked::Task(key.clone()) },
+            Stimulus::Report { key, opened, .. } => Cause::Report { key: key.clone(), opened: *opened },
+            Stimulus::Joined { .. } | Stimulus::Left { .. } if nothing_happened => return None,
+            Stimulus::Joined { .. } => Cause::Joined,
+            Stimulus::Left { .. } => Cause::Left,
+            Stimulus::Retire { .. } => Cause::Retire,
+            Stimulus::Park { what } => Cause::Parked { what: what.clone() },
+            Stimulus::Redrive { what, .. } => Cause::Redriven { what: what.clone() },
+        })
+    }
+
+    fn commit(
+        &mut self,
+        cause: Cause,
+        by: Option<Principal>,
+        events: &[Vec<u8>],
+        at: Moment,
+        nonce: [u8; 16],
+    ) -> Result<Sealed, Failure> {
+        let changes = self.changes(&cause, at.seq)?;
+        let header = Header {
+            retires: cause == Cause::Retire,
+            rules: self.kind.rules,
+            key_id: 0,
+            seq: at.seq,
+            time: at.time,
+            first_event: self.upkeep.events,
+            prev: self.head.hash,
+            nonce,
+        };
+        let body = Body { cause, by, events: events.iter().map(Vec::as_slice).collect() };
+        let (record, hash) = record::seal(&self.address, &header, &changes, &body);
+        if events.len() > COMMIT_EVENTS_MAX || record.len() > RECORD_BYTES_MAX {
+            return Err(Failure::new(Code::TooLarge, "the commit of this command is larger than its limit"));
+        }
+        self.step(&header, &body, &changes, hash);
+        let summary = self.summary_change();
+        Ok(Sealed { record, head: self.head, time: at.time, changes, summary })
+    }
+
+    /// What the index must learn: the agenda after this commit against the one before.
+    fn changes(&self, cause: &Cause, seq: u64) -> Result<Changes, Failure> {
+        let agenda = if *cause == Cause::Retire { Agenda::default() } else { self.guarded(|rules| rules.agenda())? };
+        if !agenda.is_sound() {
+            return Err(Code::AgendaTooLong.into());
+        }
+        let newly_parked = if let Cause::Parked { what } = cause { Some(what) } else { None };
+        let redriven = if let Cause::Redriven { what } = cause { Some(what) } else { None };
+        let is_parked =
+            |what: &Parked| Some(what) == newly_parked || (Some(what) != redriven && self.upkeep.parked.contains(what));
+        let released = self.released(&agenda, redriven);
+        let consumed = if let Cause::Report { key, .. } = cause { Some(key) } else { None };
+        let stays = |key: &TaskKey, kind: &str| {
+            consumed != Some(key) && self.upkeep.open.get(key).is_some_and(|open| open.kind == kind)
+        };
+        let runs: Vec<_> = agenda.tasks.iter().filter(|(key, _)| !is_parked(&Parked::Task(key.clone()))).collect();
+        let opened = runs.iter().filter(|(key, kind)| !stays(key, kind)).enumerate();
+        let opened: Vec<Opened> = opened
+            .map(|(nth, (key, kind))| Opened { key: key.clone(), kind: kind.clone(), seq, nth: nth as u16 })
+            .collect();
+        let still = |open: &Opened| runs.iter().any(|(key, kind)| *key == open.key && stays(key, kind));
+        let closed = self.upkeep.open.values().filter(|open| !still(open));
+        let closed = closed.map(|open| (open.key.clone(), open.seq)).collect();
+        let wakes = agenda.wakes.iter().filter(|(due, key)| !is_parked(&Parked::Wake(key.clone(), *due)));
+        let wake = wakes.map(|(due, _)| *due).min();
+        Ok(Changes { wake: (wake != self.upkeep.wake).then_some(wake), opened, closed, released })
+    }
+
+    /// What was parked and is not listed any more, or is redriven now.
+    fn released(&self, agenda: &Agenda, redriven: Option<&Parked>) -> Vec<Parked> {
+        let listed = |what: &Parked| match what {
+            Parked::Wake(key, due) => agenda.wakes.contains(&(*due, key.clone())),
+            Parked::Task(key) => agenda.tasks.iter().any(|(listed, _)| listed == key),
+        };
+        self.upkeep.parked.iter().filter(|what| !listed(what) || Some(*what) == redriven).cloned().collect()
+    }
+
+    /// Move past a commit whose events have been folded.
+    fn step(&mut self, header: &Header, body: &Body<'_>, changes: &Changes, hash: Hash) {
+        self.head = Head { epoch: self.head.epoch, seq: header.seq, hash };
+        self.time = header.time;
+        self.upkeep.step(header, body, changes, hash.tag());
+    }
+
+    fn summary_change(&mut self) -> Option<Option<Summary>> {
+        let now = self.bounded_summary();
+        if now == self.summary {
+            return None;
+        }
+        self.summary.clone_from(&now);
+        Some(now)
+    }
+
+    /// The line that lists show, cut to its limits.
+    pub fn bounded_summary(&self) -> Option<Summary> {
+        let mut summary = self.guarded(|rules| rules.summary()).ok().flatten()?;
+        summary.members.truncate(SUMMARY_MEMBERS_MAX);
+        for text in [&mut summary.title, &mut summary.status] {
+            let mut end = text.len().min(SUMMARY_TEXT_BYTES_MAX / 2);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+        }
+        Some(summary)
+    }
+
+    /// Fold one commit of the journal.
+    ///
+    /// # Errors
+    /// [`Damage`] if it does not verify or does not follow; the machine is worthless then.
+    pub fn apply(&mut self, bytes: &[u8]) -> Result<(), Damage> {
+        let opening = record::open(&self.address, bytes)?;
+        self.fold(&opening)
+    }
+
+    /// Fold one commit that was opened before.
+    ///
+    /// # Errors
+    /// [`Damage`] if it does not follow or its events do not decode.
+    pub fn fold(&mut self, opening: &Opening<'_>) -> Result<(), Damage> {
+        let Opening { header, changes, body, hash } = opening;
+        if header.seq != self.head.seq + 1 || header.prev != self.head.hash {
+            return Err(Damage::Broken);
+        }
+        let at = Moment { seq: header.seq, time: header.time };
+        let rules = &mut self.rules;
+        let folded =
+            catch_unwind(AssertUnwindSafe(|| body.events.iter().try_for_each(|event| rules.evolve(event, at))));
+        if !matches!(folded, Ok(Ok(()))) {
+            return Err(Damage::Undecodable);
+        }
+        self.step(header, body, changes, *hash);
+        Ok(())
+    }
+
+    /// After a load: what the index should hold and may not, because the rules have changed since.
+    pub fn settle(&mut self) -> Summarised {
+        self.summary = self.bounded_summary();
+        Summarised { wake: self.upkeep.wake, summary: self.summary.clone() }
+    }
+
+    /// The sight of a viewer now; `Nothing` if there is no such actor.
+    ///
+    /// # Errors
+    /// [`Code::RulesPanicked`].
+    pub fn sight(&self, viewer: &Viewer) -> Result<Sight, Failure> {
+        if self.head.seq == 0 {
+            return Ok(Sight::Nothing);
+        }
+        self.guarded(|rules| rules.sight(viewer))
+    }
+
+    /// The view of a sight, as compact JSON.
+    ///
+    /// # Errors
+    /// [`Code::RulesPanicked`].
+    pub fn view(&self, sight: &Sight) -> Result<Vec<u8>, Failure> {
+        self.guarded(|rules| rules.view(sight))
+    }
+
+    /// What a sight may hear of a stored event.
+    ///
+    /// # Errors
+    /// [`Code::RulesPanicked`], also if the event does not decode.
+    pub fn reveal(&self, event: &[u8], sight: &Sight) -> Result<Option<Value>, Failure> {
+        self.guarded(|rules| rules.reveal(event, sight))?.map_err(|_| Code::RulesPanicked.into())
+    }
+
+    /// The request of an open task.
+    ///
+    /// # Errors
+    /// [`Code::Stale`] if that instance is not open, [`Code::RulesPanicked`].
+    pub fn task(&self, key: &TaskKey, opened: u64) -> Result<(Task, Opened), Failure> {
+        let open = self.upkeep.open.get(key).filter(|open| open.seq == opened).ok_or(Code::Stale)?;
+        Ok((self.guarded(|rules| rules.task(key))?, open.clone()))
+    }
+
+    /// The hash of the rules' state: equal on every host that folded the same commits.
+    pub fn state_hash(&self) -> Hash {
+        Hash::of("dormouse/state/1", &[&self.rules.save()])
+    }
+
+    fn guarded<T>(&self, ask: impl FnOnce(&dyn Rules) -> T) -> Result<T, Failure> {
+        catch_unwind(AssertUnwindSafe(|| ask(&*self.rules))).map_err(|_| Code::RulesPanicked.into())
+    }
+}
+
+/// What a freshly loaded actor says of itself to the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summarised {
+    /// The next wake.
+    pub wake: Option<Time>,
+    /// The line that lists show.
+    pub summary: Option<Summary>,
+}
+
+impl Upkeep {
+    fn step(&mut self, header: &Header, body: &Body<'_>, changes: &Changes, tag: [u8; 8]) {
+        self.events += body.events.len() as u64;
+        self.retired |= header.retires;
+        for (key, _) in &changes.closed {
+            self.open.remove(key);
+        }
+        for opened in &changes.opened {
+            self.open.insert(opened.key.clone(), opened.clone());
+        }
+        for what in &changes.released {
+            self.parked.remove(what);
+        }
+        if let Some(wake) = changes.wake {
+            self.wake = wake;
+        }
+        match (&body.cause, &body.by) {
+            (Cause::Created { secret, config }, _) => {
+                self.secret = *secret;
+                self.created = Some((*config, tag));
+            }
+            (Cause::Command { id: Some(id), body }, Some(by)) => {
+                self.outboxes.remember(&by.id, id, *body, header.seq, tag);
+            }
+            (Cause::Parked { what }, _) => {
+                self.parked.insert(what.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A refused wake or report is parked, or it would come again at once and for ever.
+fn refused(stimulus: &Stimulus, refusal: Refusal, events: &[Vec<u8>]) -> Result<Option<Cause>, Failure> {
+    match stimulus {
+        Stimulus::Wake { key, due } if events.is_empty() => {
+            Ok(Some(Cause::Parked { what: Parked::Wake(key.clone(), *due) }))
+        }
+        Stimulus::Report { key, .. } if events.is_empty() => {
+            Ok(Some(Cause::Parked { what: Parked::Task(key.clone()) }))
+        }
+        _ => Err(match refusal {
+            Refusal::Rejected(rejection) => rejection.into(),
+            Refusal::Failed(failure) => failure,
+        }),
+    }
+}
+
+fn raw(stimulus: &Stimulus) -> Option<RawInput<'_>> {
+    Some(match stimulus {
+        Stimulus::Create { by, config, .. } => RawInput::Created { by, config },
+        Stimulus::Command { by, command, .. } => RawInput::Command { by, command },
+        Stimulus::Wake { key, .. } => RawInput::Wake { key },
+        Stimulus::Report { key, outcome, .. } => RawInput::Reported { key, outcome },
+        Stimulus::Joined { who } => RawInput::Joined { who },
+        Stimulus::Left { who } => RawInput::Left { who },
+        Stimulus::Retire { by } => RawInput::Retire { by },
+        Stimulus::Park { .. } | Stimulus::Redrive { .. } => return None,
+    })
+}
+
+fn by(stimulus: &Stimulus) -> Option<Principal> {
+    match stimulus {
+        Stimulus::Create { by, .. }
+        | Stimulus::Command { by, .. }
+        | Stimulus::Joined { who: by }
+        | Stimulus::Left { who: by }
+        | Stimulus::Retire { by }
+        | Stimulus::Redrive { by, .. } => Some(by.principal.clone()),
+        Stimulus::Wake { .. } | Stimulus::Report { .. } | Stimulus::Park { .. } => None,
+    }
+}
+
+/// What two payloads must share to be the same: their bytes.
+fn body_hash(payload: &[u8]) -> u64 {
+    Hash::of("dormouse/body/1", &[payload]).short()
+}
