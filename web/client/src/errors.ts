@@ -9,6 +9,8 @@ export interface Fault {
   readonly kind: KindOfError;
   readonly retryAfter?: number;
   readonly reason?: string;
+  /** Where a subscription that ended can be resumed. */
+  readonly position?: string;
 }
 
 /** The failure fields as they stand on the wire. */
@@ -42,6 +44,12 @@ export function faultOfWire(wire: WireFault): Fault {
   };
 }
 
+/** The kind of a WebSocket close code: the host's own stand in groups of the HTTP status that they resemble. */
+export function kindOfClose(close: number): KindOfError {
+  if (close === 4401) return "sign_in";
+  return close === 4400 || close === 4403 || close === 4404 ? "stop" : "retry";
+}
+
 /** A failure that the client itself found. It has code 0, because the numbers belong to hosts. */
 export function localFault(name: string, message: string, kind: KindOfError): Fault {
   return { code: 0, name, message, kind };
@@ -58,6 +66,7 @@ export class DormouseError extends Error {
   readonly kindOfError: KindOfError;
   readonly retryAfter?: number;
   readonly reason?: string;
+  readonly position?: string;
   readonly fault: Fault;
 
   constructor(fault: Fault) {
@@ -68,5 +77,6 @@ export class DormouseError extends Error {
     this.kindOfError = fault.kind;
     if (fault.retryAfter !== undefined) this.retryAfter = fault.retryAfter;
     if (fault.reason !== undefined) this.reason = fault.reason;
+    if (fault.position !== undefined) this.position = fault.position;
   }
 }

@@ -1,0 +1,15 @@
+/** As much of `localStorage` as the client uses. */
+export interface StorageLike {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+/** Private windows and sandboxed frames throw at the mere mention of `localStorage`. */
+export function browserStorage(): StorageLike | null {
+  try {
+    return typeof window === "undefined" ? null : window.localStorage;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,73 @@
+/** Where tokens come from: the application's own function, or a guest's token kept in storage. */
+import type { Clock } from "./clock.js";
+import type { Principal } from "./frames.js";
+import type { Requester } from "./http.js";
+import type { StorageLike } from "./storage/storage.js";
+
+export interface TokenSource {
+  /** Called at every connect. `fresh` says that a host refused the last one. */
+  get(fresh: boolean): Promise<string>;
+}
+
+interface Guest {
+  readonly token: string;
+  readonly expires_at: number;
+}
+
+/** A guest token this close to its end is not worth connecting with. */
+const EXPIRY_MARGIN_MS = 60_000;
+
+export function tokensOf(token: () => string | Promise<string>): TokenSource {
+  return { get: async () => token() };
+}
+
+export function guestTokens(
+  request: Requester, storage: StorageLike | null, clock: Clock, key: string, name: string | undefined,
+): TokenSource {
+  let held: Guest | null = null;
+  return {
+    async get(fresh) {
+      const known = readGuest(storage, key) ?? held;
+      const refused = fresh && known?.token === held?.token;
+      if (known !== null && !refused && known.expires_at - EXPIRY_MARGIN_MS > clock.now()) return (held = known).token;
+      const body = name === undefined ? {} : { name };
+      const guest = (await request("POST", "/v1/guest", { body, token: null })) as Guest;
+      // Two tabs that start together would each become a guest; the second one takes the first one's token.
+      const other = refused ? null : readGuest(storage, key);
+      held = other !== null && other.token !== known?.token ? other : guest;
+      write(storage, key, JSON.stringify(held));
+      return held.token;
+    },
+  };
+}
+
+/** The claims as the token states them. Nothing is verified: that is the host's part, and here they only name keys. */
+export function principalOf(token: string): Principal | null {
+  try {
+    const payload = (token.split(".")[1] as string).replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    if (typeof claims["sub"] !== "string") return null;
+    const roles = Array.isArray(claims["roles"]) ? claims["roles"].map(String) : [];
+    return { id: claims["sub"], name: typeof claims["name"] === "string" ? claims["name"] : claims["sub"], roles };
+  } catch {
+    return null;
+  }
+}
+
+function readGuest(storage: StorageLike | null, key: string): Guest | null {
+  try {
+    const guest = JSON.parse(storage?.getItem(key) ?? "null") as Guest | null;
+    return typeof guest?.token === "string" && typeof guest.expires_at === "number" ? guest : null;
+  } catch {
+    return null;
+  }
+}
+
+function write(storage: StorageLike | null, key: string, text: string): void {
+  try {
+    storage?.setItem(key, text);
+  } catch {
+    // Full or forbidden storage: the guest lives as long as this page.
+  }
+}

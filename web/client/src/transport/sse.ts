@@ -1,0 +1,177 @@
+/**
+ * The line where WebSockets do not pass: one stream of server-sent events per subscription, and commands by
+ * POST. It speaks the same frames to the session, so that nothing above knows the difference. Signals
+ * cannot be sent this way. A stream that breaks drops the whole line, and the session resumes everything.
+ */
+import type { Clock } from "../clock.js";
+import { DormouseError, faultOfUnknown, localFault, type Fault } from "../errors.js";
+import { decodeServerFrame, parseJson, type ClientFrame, type ServerFrame } from "../frames.js";
+import { faultOfResponse, initOf, queryOf, requester, type FetchLike } from "../http.js";
+import { FRAME_BYTES, SIGNAL_BYTES, SSE_SILENCE_MS } from "../limits.js";
+import { principalOf } from "../tokens.js";
+import { SseReader } from "./sse_reader.js";
+import type { Hooks, Transport } from "./transport.js";
+
+type Subscribe = ClientFrame & { action: "subscribe" };
+type Send = ClientFrame & { action: "send" };
+
+const PING_SECONDS = 25;
+
+export function dialSse(fetch: FetchLike, endpoint: string, token: string, clock: Clock, hooks: Hooks): Transport {
+  const line = new SseLine(fetch, endpoint, token, clock, hooks);
+  void line.open();
+  return line;
+}
+
+class SseLine implements Transport {
+  readonly #fetch: FetchLike;
+  readonly #endpoint: string;
+  readonly #token: string;
+  readonly #clock: Clock;
+  readonly #hooks: Hooks;
+  readonly #streams = new Map<string, AbortController>();
+  #opened = false;
+  #over = false;
+
+  constructor(fetch: FetchLike, endpoint: string, token: string, clock: Clock, hooks: Hooks) {
+    this.#fetch = fetch;
+    this.#endpoint = endpoint;
+    this.#token = token;
+    this.#clock = clock;
+    this.#hooks = hooks;
+  }
+
+  /** Asks the host who it is: that it answers, and takes the token, is what opening means here. */
+  async open(): Promise<void> {
+    try {
+      await this.#request("GET", "/v1", undefined);
+      if (this.#over) return;
+      this.#opened = true;
+      this.#hooks.opened();
+    } catch (error) {
+      this.#drop(faultOfUnknown(error));
+    }
+  }
+
+  send(frame: ClientFrame): void {
+    if (this.#over) return;
+    if (frame.action === "hello") this.#emit(this.#welcome(frame.outbox));
+    else if (frame.action === "subscribe") void this.#stream(frame);
+    else if (frame.action === "unsubscribe") this.#stop(streamKey(frame.actor, frame.as));
+    else if (frame.action === "send") void this.#post(frame);
+    else if (frame.action === "ping") this.#emit({ type: "pong", behind: {} });
+  }
+
+  close(): void {
+    this.#over = true;
+    for (const stream of this.#streams.values()) stream.abort();
+    this.#streams.clear();
+  }
+
+  /**
+   * HTTP has no `welcome`, hence no outbox of its own: the one that an earlier page kept still counts, and
+   * without one commands go unnumbered. One at a time keeps their order.
+   */
+  #welcome(outbox: string | undefined): ServerFrame {
+    return {
+      type: "welcome",
+      principal: principalOf(this.#token) ?? { id: "", name: "", roles: [] },
+      outbox: outbox ?? "",
+      in_flight: 1,
+      limits: { frame_bytes: FRAME_BYTES, signal_bytes: SIGNAL_BYTES, ping_seconds: PING_SECONDS },
+      server: { version: "" },
+    };
+  }
+
+  async #post(frame: Send): Promise<void> {
+    const { actor, command_id, command } = frame;
+    const id = command_id.startsWith(":") ? {} : { command_id };
+    try {
+      const answer = await this.#request("POST", `/v1/${actor}/commands`, { ...id, command });
+      this.#emit({ ...(answer as { position: string; etag?: string }), type: "accepted", actor, command_id });
+    } catch (error) {
+      const fault = faultOfUnknown(error);
+      // Without a code of ours nothing is known about the command, and a bad token fails the others too.
+      if (fault.code === 0 || fault.kind === "sign_in") return this.#drop(fault);
+      this.#emit({ type: "rejected", actor, command_id, ...wireOf(fault) });
+    }
+  }
+
+  async #stream(frame: Subscribe): Promise<void> {
+    const key = streamKey(frame.actor, frame.as);
+    this.#stop(key);
+    const abort = new AbortController();
+    this.#streams.set(key, abort);
+    try {
+      await this.#read(frame, abort);
+      if (!abort.signal.aborted) this.#drop(localFault("stream_ended", "The stream ended.", "retry"));
+    } catch (error) {
+      if (!abort.signal.aborted) this.#drop(faultOfUnknown(error));
+    }
+  }
+
+  async #read(frame: Subscribe, abort: AbortController): Promise<void> {
+    const { actor, as = "view", from, etag } = frame;
+    const url = `${this.#endpoint}/v1/${actor}/stream${queryOf({ as, from, etag })}`;
+    const ask = { token: this.#token, headers: { accept: "text/event-stream" } };
+    const response = await this.#fetch(url, { ...initOf("GET", ask), signal: abort.signal, cache: "no-store" });
+    if (!response.ok || response.body === null) return this.#refuse(frame, abort, await faultOfResponse(response));
+    const reader = new SseReader((data) => this.#onData(data, abort));
+    const text = new TextDecoder();
+    const body = response.body.getReader();
+    let quiet = this.#watch();
+    for (;;) {
+      const { done, value } = await body.read();
+      quiet();
+      if (done || abort.signal.aborted) return;
+      quiet = this.#watch();
+      reader.push(text.decode(value, { stream: true }));
+    }
+  }
+
+  #onData(data: string, abort: AbortController): void {
+    const frame = decodeServerFrame(parseJson(data));
+    if (frame !== null && !abort.signal.aborted) this.#emit(frame);
+  }
+
+  #refuse(frame: Subscribe, abort: AbortController, fault: Fault): void {
+    if (fault.code === 0 || fault.kind === "sign_in") throw new DormouseError(fault);
+    abort.abort();
+    this.#streams.delete(streamKey(frame.actor, frame.as));
+    this.#emit({ type: "error", actor: frame.actor, as: frame.as ?? "view", ...wireOf(fault) });
+  }
+
+  #watch(): () => void {
+    const silence = localFault("silence", "The stream fell silent.", "retry");
+    return this.#clock.after(SSE_SILENCE_MS, () => this.#drop(silence));
+  }
+
+  #request(method: string, path: string, body: unknown): Promise<unknown> {
+    return requester(this.#fetch, this.#endpoint)(method, path, { token: this.#token, body });
+  }
+
+  #stop(key: string): void {
+    this.#streams.get(key)?.abort();
+    this.#streams.delete(key);
+  }
+
+  #emit(frame: ServerFrame): void {
+    if (!this.#over) this.#hooks.frame(frame);
+  }
+
+  #drop(fault: Fault): void {
+    if (this.#over) return;
+    this.close();
+    this.#hooks.dropped(fault, !this.#opened);
+  }
+}
+
+function streamKey(actor: string, as = "view"): string {
+  return `${actor}|${as}`;
+}
+
+function wireOf(fault: Fault): { code: number; name: string; message: string; retry_after?: number; reason?: string } {
+  const { code, name, message, retryAfter, reason } = fault;
+  const wait = retryAfter === undefined ? {} : { retry_after: retryAfter };
+  return { code, name, message, ...wait, ...(reason === undefined ? {} : { reason }) };
+}
