@@ -1,0 +1,30 @@
+// Which page an address means.
+import { Suspense } from "react";
+import { APPS } from "./apps";
+import HomePage from "./pages/home/HomePage";
+import { NoPageForKind, PageNotFound } from "./pages/NoRoom";
+import { parts, usePath } from "./router";
+import { ErrorBoundary } from "./ui/ErrorBoundary";
+import { Sprite } from "./ui/Sprite";
+import { ToastProvider } from "./ui/Toast";
+
+export function App() {
+  const path = usePath();
+  return (
+    <ToastProvider>
+      <Sprite />
+      {/* A page that broke is left by going elsewhere. */}
+      <ErrorBoundary key={path}>
+        <Suspense><Page path={path} /></Suspense>
+      </ErrorBoundary>
+    </ToastProvider>
+  );
+}
+
+function Page({ path }: { path: string }) {
+  const [kind, id, ...rest] = parts(path);
+  if (kind === undefined) return <HomePage />;
+  if (id === undefined || rest.length > 0) return <PageNotFound />;
+  const App = APPS[kind]?.Page;
+  return App ? <App key={id} id={id} /> : <NoPageForKind kind={kind} />;
+}

@@ -1,0 +1,28 @@
+// The apps that this console has a page for, by the kind of their actors. A new app adds one line.
+import { type ComponentType, lazy, type LazyExoticComponent } from "react";
+import type { IconName } from "../ui/Sprite";
+
+export interface App {
+  icon: IconName;
+  /** What its rooms are called where they have no title. */
+  untitled: string;
+  Page: LazyExoticComponent<ComponentType<{ id: string }>>;
+  /** What is asked before a room is started; the answer is its title. */
+  titleLabel: string;
+  config(title: string): unknown;
+}
+
+export const APPS: Record<string, App> = {
+  todo: {
+    icon: "todo",
+    untitled: "Untitled list",
+    Page: lazy(() => import("./todo/TodoPage")),
+    titleLabel: "Name of the list",
+    config: (title) => (title === "" ? {} : { title }),
+  },
+};
+
+/** Kinds without a page here still have a shape in the list. */
+const ICONS: Record<string, IconName> = { "liap-tui": "liap-tui", liap_tui: "liap-tui", duel: "duel", world: "world", worldbuild: "world", ledger: "ledger", ledgerquest: "ledger" };
+
+export const iconOf = (kind: string): IconName => APPS[kind]?.icon ?? ICONS[kind] ?? "room";

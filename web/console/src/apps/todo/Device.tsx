@@ -1,0 +1,126 @@
+// The plate of one device: the list as it is seen there, and its own line to the host.
+import { type ReactNode, useCallback, useMemo, useRef, useState } from "react";
+import { usePlug } from "../../live/useClient";
+import type { Looking } from "../../live/useHistory";
+import { offline } from "../../live/words";
+import type { Client } from "../../sdk";
+import { short } from "../../ui/position";
+import { Status } from "../../ui/Status";
+import { Icon } from "../../ui/Sprite";
+import { ago, moment } from "../../ui/time";
+import { useNow } from "../../ui/useNow";
+import { useToast } from "../../ui/Toast";
+import type { SeatBook } from "../../ui/seats";
+import { AddField } from "./AddField";
+import { Items } from "./Items";
+import type { RowActions } from "./ItemRow";
+import { type Row, rows } from "./rows";
+import type { TodoView } from "./types";
+import { bringBack, type useTodo } from "./useTodo";
+
+type Room = ReturnType<typeof useTodo>;
+
+type Past = Looking<TodoView> & { at: number };
+
+interface Props {
+  client: Client;
+  room: Room;
+  seats: SeatBook;
+  name: string;
+  about: string;
+  looking?: Past | undefined;
+  onNow?(): void;
+  children?: ReactNode;
+}
+
+export function Device({ client, room, seats, name, about, looking, onNow, children }: Props) {
+  const { line, sub } = room;
+  const plug = usePlug(client);
+  const [text, setText] = useState("");
+  const body = useRef<HTMLElement>(null);
+  const actions = useActions(room, body, setText);
+  const seen = looking?.moment;
+  const list = looking ? (seen ? rows(seen.view, seen.view, []) : room.list) : room.list;
+  const down = line.tone === "offline";
+  const done = list.filter((row) => row.item.done && !row.ghost);
+
+  return (
+    <section ref={body} className={`plate device${down ? " device--down" : ""}`} aria-label={name}>
+      <header>
+        <div>
+          <h2>{name}</h2>
+          <p className="tiny faint" aria-live="polite">{note(looking, down, line.note) || about}</p>
+        </div>
+        <span className="push row">
+          {looking
+            ? <Status tone="replaying" words={`Looking at ${seen ? short(seen.position) : `commit ${looking.seq}`}`} spoken />
+            : <Status tone={line.tone} {...(down && { words: offline(sub?.pending ?? 0) })} spoken />}
+          {children}
+        </span>
+      </header>
+      <Items list={list} fresh={looking ? NONE : room.fresh} seats={seats} readOnly={looking !== undefined} ready={room.view !== null} typing={looking ? NOBODY : room.typing} actions={actions} />
+      {looking
+        ? <p className="past small quiet">This is how the list was. <button className="btn--text" onClick={onNow}>Go back to now</button> to change it.</p>
+        : <AddField text={text} gold={!plug.pulled} onText={setText} onAdd={(title) => void room.run({ type: "add_todo", title })} typing={room.say} />}
+      <footer>
+        <Heard position={sub?.position ?? null} down={down} at={line.heardAt} />
+        {done.length > 0 && !looking && <button className="btn btn--quiet push" onClick={() => actions.clear(done)}>Clear {done.length} done</button>}
+        <button className={`btn${done.length > 0 && !looking ? "" : " push"}${plug.pulled && !looking ? " btn--go" : ""}`} onClick={plug.toggle}>
+          <Icon name="plug" className="ico" />{plug.pulled ? "Plug back in" : "Pull the plug"}
+        </button>
+      </footer>
+    </section>
+  );
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const NOBODY: ReadonlyMap<string, string> = new Map();
+
+function note(looking: Past | undefined, down: boolean, caught: string): string {
+  if (looking?.failed) return "The past comes over the line too; this place could not be read.";
+  if (looking) return `As it was ${moment(looking.at, Date.now())}`;
+  return down ? "Everything here is kept until the line is back" : caught;
+}
+
+function Heard({ position, down, at }: { position: string | null; down: boolean; at: number }) {
+  const now = useNow(down ? 1000 : 60_000);
+  if (position === null) return <span className="small quiet" />;
+  const where = <span data-testid="position">{short(position)}</span>;
+  return down
+    ? <span className="small quiet">Last heard at {where}, {ago(at, now)}</span>
+    : <span className="small quiet">At {where}</span>;
+}
+
+/** What a row may ask for. Deleting carries its way back, and the keyboard goes on to the next row. */
+function useActions(room: Room, body: React.RefObject<HTMLElement | null>, putBack: (text: string) => void) {
+  const toast = useToast();
+  const { run, handle, say } = room;
+  const restore = useCallback((list: readonly Row[]) => void bringBack(handle, run, list.map((row) => row.item)), [handle, run]);
+
+  return useMemo((): RowActions & { clear(rows: readonly Row[]): void } => ({
+    toggle: (id) => void run({ type: "toggle_todo", id }),
+    update: (id, title) => void run({ type: "update_todo", id, title }),
+    remove(row) {
+      focusNext(body.current, row.id);
+      void run({ type: "delete_todo", id: row.id });
+      toast(`Deleted “${row.item.title}”.`, () => restore([row]));
+    },
+    clear(list) {
+      body.current?.querySelector<HTMLElement>(".add input")?.focus();
+      void run({ type: "clear_completed" });
+      toast(`Cleared ${list.length} done.`, () => restore(list));
+    },
+    putBack(text) {
+      putBack(text);
+      body.current?.querySelector<HTMLElement>(".add input")?.focus();
+    },
+    typing: say,
+  }), [run, restore, toast, say, body, putBack]);
+}
+
+function focusNext(plate: HTMLElement | null, id: string) {
+  const ticks = [...(plate?.querySelectorAll<HTMLElement>("[data-id] .tick") ?? [])];
+  const at = ticks.findIndex((tick) => tick.closest<HTMLElement>("[data-id]")?.dataset.id === id);
+  const next = ticks[at + 1] ?? ticks[at - 1] ?? plate?.querySelector<HTMLElement>(".add input");
+  next?.focus();
+}

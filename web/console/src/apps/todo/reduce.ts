@@ -1,0 +1,51 @@
+// What a command will do to the view, before the host says so. The SDK runs these over every newer confirmed view,
+// so each takes the view as it is by then: an item that is gone stays gone, and the rules will refuse the command.
+import type { Person } from "../../sdk";
+import type { Command, Item, TodoView } from "./types";
+
+/** Items that the host has not numbered yet: `~1`, `~2` … in the order in which they were added here. */
+const WAITING = "~";
+
+let waiting = 0;
+export const waitingId = (): string => `${WAITING}${++waiting}`;
+export const isWaitingId = (id: string): boolean => id.startsWith(WAITING);
+
+/** In the order of creation; those without a number stand last. */
+export function byCreation(a: string, b: string): number {
+  if (isWaitingId(a) !== isWaitingId(b)) return isWaitingId(a) ? 1 : -1;
+  const number = (id: string) => Number(isWaitingId(id) ? id.slice(WAITING.length) : id);
+  return number(a) - number(b);
+}
+
+export interface Draft { id: string; by: Person; at: number }
+
+export function reduce(view: TodoView, command: Command, draft?: Draft): TodoView {
+  switch (command.type) {
+    case "add_todo": {
+      if (!draft) return view;
+      const item: Item = { title: command.title.trim(), done: false, by: draft.by, created_at: draft.at };
+      return counted({ ...view, items: { ...view.items, [draft.id]: item } });
+    }
+    case "update_todo":
+      return change(view, command.id, (item) => ({ ...item, title: command.title.trim() }));
+    case "toggle_todo":
+      return change(view, command.id, (item) => ({ ...item, done: !item.done }));
+    case "delete_todo":
+      return keep(view, (id) => id !== command.id);
+    case "clear_completed":
+      return keep(view, (_, item) => !item.done);
+    case "rename_list":
+      return { ...view, title: command.title.trim() };
+  }
+}
+
+function change(view: TodoView, id: string, to: (item: Item) => Item): TodoView {
+  const item = view.items[id];
+  return item ? counted({ ...view, items: { ...view.items, [id]: to(item) } }) : view;
+}
+
+function keep(view: TodoView, test: (id: string, item: Item) => boolean): TodoView {
+  return counted({ ...view, items: Object.fromEntries(Object.entries(view.items).filter(([id, item]) => test(id, item))) });
+}
+
+const counted = (view: TodoView): TodoView => ({ ...view, pending_count: Object.values(view.items).filter((item) => !item.done).length });

@@ -1,0 +1,107 @@
+// One device's look at one list: the room, the commands, what was refused.
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { Client, Person } from "../../sdk";
+import { usePrincipal, useSubscription } from "../../live/useClient";
+import { useLine } from "../../live/useLine";
+import { usePresence, useTyping } from "../../live/usePresence";
+import { refused as inWords } from "../../live/words";
+import { place } from "../../ui/position";
+import { type Draft, reduce, waitingId } from "./reduce";
+import { arrived, type Refused, rows } from "./rows";
+import type { Command, Item, TodoHandle, TodoView } from "./types";
+import { REASONS } from "./words";
+
+/** How long a refused row stays to be read, and a new one keeps its wash. */
+const REFUSED_STAYS = 8000;
+const WASH_STAYS = 2000;
+
+export type Run = (command: Command) => Promise<{ position: string } | undefined>;
+
+export function useTodo(client: Client, id: string, remembered?: string) {
+  const handle = useMemo(() => client.actor<TodoView, Command>("todo").get(id), [client, id]);
+  const principal = usePrincipal(client);
+  const sub = useSubscription(handle);
+  const { run, refusals, own } = useCommands(handle, sub?.view ?? null, principal);
+  const line = useLine(client, sub, own, remembered);
+  const { typing, say } = useTyping(handle, principal?.id);
+  const people = usePresence(sub?.here ?? NOBODY, typing);
+  const view = sub?.view ?? null;
+  const confirmed = sub?.confirmed ?? null;
+  const list = useMemo(() => (view ? rows(view, confirmed ?? view, refusals) : []), [view, confirmed, refusals]);
+  const fresh = useFresh(confirmed, principal?.id);
+  return { handle, principal, sub, view, confirmed, list, fresh, line, people, typing, say, run };
+}
+
+const NOBODY: readonly Person[] = [];
+
+function useCommands(handle: TodoHandle, view: TodoView | null, principal: Person | null) {
+  const [refusals, setRefusals] = useState<readonly Refused[]>([]);
+  const [own, setOwn] = useState<ReadonlySet<number>>(new Set());
+  const latest = useRef({ view, principal });
+  latest.current = { view, principal };
+
+  const run: Run = useCallback(async (command) => {
+    const draft: Draft = { id: waitingId(), by: latest.current.principal ?? { id: "", name: "You" }, at: Date.now() };
+    const before = latest.current.view;
+    try {
+      const answer = await handle.send(command, { optimistic: (now) => reduce(now, command, draft) });
+      setOwn((old) => new Set(old).add(place(answer.position).seq));
+      return answer;
+    } catch (error) {
+      const entry = refusal(command, draft, before, inWords(error, REASONS));
+      setRefusals((old) => [...old.filter((r) => r.id !== entry.id), entry]);
+      setTimeout(() => setRefusals((old) => old.filter((r) => r !== entry)), REFUSED_STAYS);
+      return undefined;
+    }
+  }, [handle]);
+  return { run, refusals, own };
+}
+
+let keys = 0;
+
+/** Where a refusal stands: on its row, or for what has no row (`""`) above the field. */
+function refusal(command: Command, draft: Draft, before: TodoView | null, words: string): Refused {
+  const key = ++keys;
+  if (command.type === "add_todo") {
+    const item: Item = { title: command.title, done: false, by: draft.by, created_at: draft.at };
+    return { key, id: draft.id, item, typed: command.title, words: `Not added. ${words}` };
+  }
+  if (command.type === "clear_completed" || command.type === "rename_list") return { key, id: "", item: undefined, words };
+  const item = before?.items[command.id];
+  if (command.type === "update_todo") return { key, id: command.id, item, typed: command.title, words: `Not changed to “${command.title}”. ${words}` };
+  return { key, id: command.id, item, words: `${command.type === "delete_todo" ? "Not deleted" : "Not ticked"}. ${words}` };
+}
+
+/** The rows that came from others within the last two seconds. */
+function useFresh(confirmed: TodoView | null, me: string | undefined): ReadonlySet<string> {
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
+  const before = useRef<TodoView | null>(null);
+  const timers = useRef(new Set<ReturnType<typeof setTimeout>>());
+  useEffect(() => {
+    const ids = arrived(before.current, confirmed, me);
+    before.current = confirmed;
+    if (ids.length === 0) return;
+    setFresh((old) => new Set([...old, ...ids]));
+    const timer = setTimeout(() => {
+      timers.current.delete(timer);
+      setFresh((old) => new Set([...old].filter((id) => !ids.includes(id))));
+    }, WASH_STAYS);
+    timers.current.add(timer);
+  }, [confirmed, me]);
+  useEffect(() => () => timers.current.forEach(clearTimeout), []);
+  return fresh;
+}
+
+/**
+ * Deleted things come back as new ones: history is not undone, it goes on. A thing that was done is ticked again,
+ * by the id that its own event gives.
+ */
+export async function bringBack(handle: TodoHandle, run: Run, items: readonly Item[]): Promise<void> {
+  for (const item of items) {
+    const added = await run({ type: "add_todo", title: item.title });
+    if (!added || !item.done) continue;
+    const page = await handle.events({ afterSeq: place(added.position).seq - 1, limit: 1 });
+    const event = page.events[0]?.event as { type?: string; id?: string } | undefined;
+    if (event?.type === "todo_added" && event.id) await run({ type: "toggle_todo", id: event.id });
+  }
+}

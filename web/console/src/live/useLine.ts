@@ -1,0 +1,78 @@
+// The line of one room in words: how it is, when it was last heard, and what passed while it was down.
+import { useEffect, useRef, useState } from "react";
+import type { Client, Resumed, Subscription } from "../sdk";
+import type { Tone } from "../ui/Status";
+import { place } from "../ui/position";
+import { recall, remember } from "../ui/memory";
+import { caughtUp } from "./words";
+import { useStatus } from "./useClient";
+
+/** The catch-up line is read and then in the way. */
+const STAYS = 15_000;
+
+export interface Line { tone: Tone; heardAt: number; note: string }
+
+export function tone(line: Client["status"], room: Subscription<unknown> | undefined): Tone {
+  if (line === "closed" || line === "offline") return "offline";
+  const status = line === "live" ? (room?.status ?? "connecting") : line;
+  return status === "closed" ? "offline" : status;
+}
+
+/**
+ * `own` are the seqs of commits that this device made: they did not happen while it was away.
+ * `remembered` names the place where the newest seq is kept between visits.
+ */
+export function useLine(client: Client, sub: Subscription<unknown> | undefined, own: ReadonlySet<number>, remembered?: string): Line {
+  const now = tone(useStatus(client), sub);
+  const heardAt = useHeardAt(now);
+  const note = useCatchUp(now, sub, own, remembered);
+  return { tone: now, heardAt, note };
+}
+
+/** While the line is live it is heard all the time; from then on the clock stands. */
+function useHeardAt(now: Tone): number {
+  const at = useRef(Date.now());
+  useEffect(() => {
+    if (now === "live") return () => { at.current = Date.now(); };
+  }, [now]);
+  return now === "live" ? Date.now() : at.current;
+}
+
+function useCatchUp(now: Tone, sub: Subscription<unknown> | undefined, own: ReadonlySet<number>, remembered?: string): string {
+  const [since, setSince] = useState<{ from: number; to: number; reset: boolean }>();
+  const seen = useRef<Resumed | null>(null);
+  const resumed = sub?.resumed ?? null;
+  const position = sub?.position ?? null;
+
+  useEffect(() => {
+    if (now !== "live" || !resumed || !position || seen.current === resumed) return;
+    seen.current = resumed;
+    setSince(passed(resumed, position, remembered));
+  }, [now, resumed, position, remembered]);
+
+  useEffect(() => {
+    if (now === "live" && position && remembered) remember(remembered, position);
+  }, [now, position, remembered]);
+
+  useEffect(() => {
+    if (!since) return;
+    const timer = setTimeout(() => setSince(undefined), STAYS);
+    return () => clearTimeout(timer);
+  }, [since]);
+
+  if (!since || now !== "live") return "";
+  if (since.reset) return "This room went back to an earlier point. You see it from there.";
+  const mine = [...own].filter((seq) => seq > since.from && seq <= since.to).length;
+  return caughtUp(since.to - since.from - mine);
+}
+
+/** The commits that this device did not hear: since the drop, or on a first look since the last visit. */
+function passed(resumed: Resumed, position: string, remembered?: string) {
+  const head = place(position);
+  if (resumed.kind === "reset") return { from: head.seq, to: head.seq, reset: true };
+  if (resumed.missed !== null) return { from: head.seq - resumed.missed, to: head.seq, reset: false };
+  const kept = remembered && recall(remembered);
+  if (!kept) return undefined;
+  const last = place(kept);
+  return last.epoch === head.epoch && last.seq < head.seq ? { from: last.seq, to: head.seq, reset: false } : undefined;
+}

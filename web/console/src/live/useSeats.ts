@@ -1,0 +1,17 @@
+// The seats of one room, kept between visits so that nobody changes colour.
+import { useEffect, useMemo, useState } from "react";
+import { recallJson, remember } from "../ui/memory";
+import { type SeatBook, seated } from "../ui/seats";
+
+/** `people` in the order in which they take seats: the order of the room itself first, then whoever is here. */
+export function useSeats(room: string, people: readonly string[]): SeatBook {
+  const key = `dormouse.seats.${room}`;
+  const [book, setBook] = useState<SeatBook>(() => recallJson<SeatBook>(key, {}));
+  const next = useMemo(() => seated(book, people), [book, people]);
+  useEffect(() => {
+    if (next === book) return;
+    setBook(next);
+    remember(key, JSON.stringify(next));
+  }, [next, book, key]);
+  return next;
+}

@@ -1,0 +1,26 @@
+// Where am I, is it live, who is here.
+import type { ReactNode } from "react";
+import { Link } from "../router";
+import { Mark, Wordmark } from "./Mark";
+import { Icon } from "./Sprite";
+import { toggleTheme } from "./theme";
+
+interface Props { title: string; parent?: boolean; children?: ReactNode }
+
+export function TopBar({ title, parent = false, children }: Props) {
+  return (
+    <header className="bar">
+      <Link className="brand" to="/" aria-label="Dormouse, all rooms"><Mark /><Wordmark /></Link>
+      <nav className="crumbs" aria-label="Where you are">
+        {parent && <Link className="wide" to="/">Rooms</Link>}
+        <b className="clip">{title}</b>
+      </nav>
+      <div className="row push">
+        {children}
+        <button className="btn btn--quiet btn--icon" onClick={toggleTheme} aria-label="Change between light and dark">
+          <Icon name="sun" className="ico" />
+        </button>
+      </div>
+    </header>
+  );
+}
