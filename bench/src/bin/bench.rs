@@ -1,0 +1,2 @@
+//! The whole run.
+fn main() {}
