@@ -1,0 +1,320 @@
+//! The memory version of [`Journal`] and [`Index`]: what tests and `dev` run on, and what the other stores are compared with.
+//!
+//! Everything is behind one lock, so every call is atomic. Nothing survives the process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use dormouse_core::{
+    Address, Summary, TaskKey, Time,
+    position::{Head, Position},
+    record::{Opened, trailing_hash},
+};
+
+use crate::{
+    index::{ACTIVITY_KEPT, Counts, Cursor, Filter, Index, Lease, Page, Row, activity_bucket},
+    journal::{AppendError, Entry, IndexChange, Journal, ReadError, Run, StoreError, StoredSnapshot},
+};
+
+/// Journal and index in memory. Clones are handles of one store.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<State>>);
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No caller's code runs under the lock, and every change is complete before anything can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    actors: BTreeMap<Address, Actor>,
+    wakes: BTreeSet<(Time, Address)>,
+    /// Actors with open tasks.
+    busy: BTreeSet<Address>,
+    commits: u64,
+    activity: BTreeMap<Time, u64>,
+}
+
+#[derive(Debug)]
+struct Actor {
+    head: Head,
+    records: Vec<Arc<[u8]>>,
+    snapshot: Option<StoredSnapshot>,
+    created: Time,
+    updated: Time,
+    wake: Option<Time>,
+    summary: Option<Summary>,
+    retired: bool,
+    tasks: BTreeMap<(TaskKey, u64), OpenTask>,
+}
+
+#[derive(Debug)]
+struct OpenTask {
+    task: Opened,
+    /// Nobody may lease it before; `None` until its first lease.
+    free_at: Option<Time>,
+    attempts: u32,
+}
+
+impl OpenTask {
+    fn is_free(&self, now: Time) -> bool {
+        self.free_at.is_none_or(|free_at| free_at <= now)
+    }
+
+    fn ready_at(&self) -> Time {
+        self.free_at.unwrap_or(self.task.at)
+    }
+}
+
+impl Actor {
+    fn born(run: &Run) -> Self {
+        Self {
+            head: run.expected,
+            records: Vec::new(),
+            snapshot: None,
+            created: run.begun(),
+            updated: run.time,
+            wake: None,
+            summary: None,
+            retired: false,
+            tasks: BTreeMap::new(),
+        }
+    }
+
+    /// Whether this run is part of the history already.
+    fn holds(&self, run: &Run) -> bool {
+        let last = usize::try_from(run.head.seq - 1).ok().and_then(|at| self.records.get(at));
+        last.is_some_and(|record| trailing_hash(record) == Ok(run.head.hash))
+    }
+
+    fn row(&self, address: &Address) -> Row {
+        Row {
+            address: address.clone(),
+            position: self.head.position(),
+            created: self.created,
+            updated: self.updated,
+            wake: self.wake,
+            summary: self.summary.clone(),
+            retired: self.retired,
+        }
+    }
+
+    fn change_tasks(&mut self, opened: Vec<Opened>, closed: &[(TaskKey, u64)]) {
+        for task in opened {
+            let open = self.tasks.entry((task.key.clone(), task.seq));
+            open.or_insert(OpenTask { task, free_at: None, attempts: 0 });
+        }
+        for instance in closed {
+            self.tasks.remove(instance);
+        }
+    }
+}
+
+impl State {
+    fn append(&mut self, run: Run) -> Result<(), AppendError> {
+        let head = self.actors.get(&run.address).map(|actor| actor.head);
+        if head.unwrap_or(Head::start(run.expected.epoch)) != run.expected {
+            return self.settle(&run);
+        }
+        let Run { address, records, head, time, .. } = &run;
+        let actor = self.actors.entry(address.clone()).or_insert_with(|| Actor::born(&run));
+        actor.records.extend_from_slice(records);
+        (actor.head, actor.updated) = (*head, *time);
+        self.commits += records.len() as u64;
+        *self.activity.entry(activity_bucket(*time)).or_default() += records.len() as u64;
+        if self.activity.len() > ACTIVITY_KEPT {
+            self.activity.pop_first();
+        }
+        self.change(&run.address, run.index);
+        Ok(())
+    }
+
+    /// What becomes of a run that does not follow the head: it is committed if it is there already.
+    fn settle(&self, run: &Run) -> Result<(), AppendError> {
+        match self.actors.get(&run.address) {
+            Some(actor) if actor.holds(run) => Ok(()),
+            Some(actor) => Err(AppendError::Conflict(actor.head)),
+            None => Err(AppendError::Conflict(Head::start(run.expected.epoch))),
+        }
+    }
+
+    fn change(&mut self, address: &Address, change: IndexChange) {
+        let Some(actor) = self.actors.get_mut(address) else { return };
+        actor.retired |= change.retired;
+        if let Some(summary) = change.summary {
+            actor.summary = summary;
+        }
+        actor.change_tasks(change.opened, &change.closed);
+        let wake = if actor.retired { None } else { change.wake.unwrap_or(actor.wake) };
+        let old = std::mem::replace(&mut actor.wake, wake);
+        let busy = !actor.tasks.is_empty();
+        if old != wake {
+            old.map(|time| self.wakes.remove(&(time, address.clone())));
+            wake.map(|time| self.wakes.insert((time, address.clone())));
+        }
+        if busy {
+            self.busy.insert(address.clone());
+        } else {
+            self.busy.remove(address);
+        }
+    }
+
+    fn put_snapshot(&mut self, address: &Address, snapshot: StoredSnapshot) {
+        let Some(actor) = self.actors.get_mut(address) else { return };
+        let (new, head) = (snapshot.head, actor.head);
+        let committed = new.epoch == head.epoch && (new.seq < head.seq || new == head);
+        let older = actor.snapshot.as_ref().is_some_and(|stored| stored.head.seq > new.seq);
+        if committed && !older {
+            actor.snapshot = Some(snapshot);
+        }
+    }
+
+    fn delete(&mut self, address: &Address) {
+        let Some(actor) = self.actors.remove(address) else { return };
+        self.commits -= actor.head.seq;
+        self.busy.remove(address);
+        actor.wake.map(|time| self.wakes.remove(&(time, address.clone())));
+    }
+
+    fn lease(&mut self, now: Time, until: Time, limit: usize) -> Vec<Lease> {
+        let mut free: Vec<(Time, Address, u64, u16, TaskKey)> = Vec::new();
+        for address in &self.busy {
+            let tasks = self.actors[address].tasks.iter().filter(|(_, task)| task.is_free(now));
+            let place = |(key, seq): &(TaskKey, u64), task: &OpenTask| {
+                (task.ready_at(), address.clone(), *seq, task.task.nth, key.clone())
+            };
+            free.extend(tasks.map(|(instance, task)| place(instance, task)));
+        }
+        free.sort_unstable();
+        free.truncate(limit);
+        free.into_iter().map(|(_, address, seq, _, key)| self.hold(address, key, seq, until)).collect()
+    }
+
+    fn hold(&mut self, address: Address, key: TaskKey, seq: u64, until: Time) -> Lease {
+        let actor = self.actors.get_mut(&address).expect("an actor with tasks exists");
+        let open = actor.tasks.get_mut(&(key, seq)).expect("the task was found under this lock");
+        open.free_at = Some(until);
+        open.attempts += 1;
+        Lease { address, task: open.task.clone(), attempt: open.attempts, until }
+    }
+
+    fn list(&self, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Page {
+        let rows = self.actors.iter().map(|(address, actor)| actor.row(address)).filter(|row| filter.wants(row));
+        let mut rows: Vec<(Cursor, Row)> = rows.map(|row| (Cursor::of(&row), row)).collect();
+        rows.retain(|(cursor, _)| after.is_none_or(|after| cursor < after));
+        rows.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
+        Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next }
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryStore {
+    async fn append(&self, run: Run) -> Result<(), AppendError> {
+        run.assert_sound();
+        self.state().append(run)
+    }
+
+    async fn head(&self, address: &Address) -> Result<Option<Head>, ReadError> {
+        Ok(self.state().actors.get(address).map(|actor| actor.head))
+    }
+
+    async fn read(&self, address: &Address, after_seq: u64, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        let state = self.state();
+        let Some(actor) = state.actors.get(address) else { return Ok(Vec::new()) };
+        let after = usize::try_from(after_seq).unwrap_or(usize::MAX);
+        let records = actor.records.iter().skip(after).take(limit);
+        Ok(records.zip(after_seq + 1..).map(|(record, seq)| Entry { seq, record: record.clone() }).collect())
+    }
+
+    async fn snapshot(&self, address: &Address) -> Result<Option<StoredSnapshot>, ReadError> {
+        Ok(self.state().actors.get(address).and_then(|actor| actor.snapshot.clone()))
+    }
+
+    async fn put_snapshot(&self, address: &Address, snapshot: StoredSnapshot) -> Result<(), StoreError> {
+        self.state().put_snapshot(address, snapshot);
+        Ok(())
+    }
+
+    async fn fence(&self, address: &Address, epoch: u32) -> Result<(), ReadError> {
+        if let Some(actor) = self.state().actors.get_mut(address).filter(|actor| actor.head.epoch < epoch) {
+            actor.head.epoch = epoch;
+            actor.snapshot = None;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, address: &Address) -> Result<(), StoreError> {
+        self.state().delete(address);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Index for MemoryStore {
+    async fn due(&self, now: Time, limit: usize) -> Result<Vec<(Time, Address)>, StoreError> {
+        let state = self.state();
+        Ok(state.wakes.iter().take_while(|(time, _)| *time <= now).take(limit).cloned().collect())
+    }
+
+    async fn lease(&self, now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        Ok(self.state().lease(now, until, limit))
+    }
+
+    async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let task = state.actors.get_mut(address).and_then(|actor| actor.tasks.get_mut(&(key.clone(), opened)));
+        if let Some(task) = task {
+            task.free_at = Some(retry_at);
+        }
+        Ok(())
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+        match after.map(str::parse::<Cursor>).transpose() {
+            Ok(after) => Ok(self.state().list(filter, after.as_ref(), limit)),
+            Err(_) => Ok(Page { rows: Vec::new(), next: None }),
+        }
+    }
+
+    async fn row(&self, address: &Address) -> Result<Option<Row>, StoreError> {
+        Ok(self.state().actors.get(address).map(|actor| actor.row(address)))
+    }
+
+    async fn sweep(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        Ok(self.state().actors.range::<Address, _>((from, Unbounded)).take(limit).map(|(a, _)| a.clone()).collect())
+    }
+
+    async fn reindex(&self, address: &Address, at: Position, change: IndexChange) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.actors.get(address).is_some_and(|actor| actor.head.position() == at) {
+            state.change(address, change);
+        }
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let state = self.state();
+        let retired = state.actors.values().filter(|actor| actor.retired).count() as u64;
+        Ok(Counts { actors: state.actors.len() as u64, commits: state.commits, retired })
+    }
+
+    async fn activity(&self, since: Time) -> Result<Vec<(Time, u64)>, StoreError> {
+        let state = self.state();
+        Ok(state.activity.range(activity_bucket(since)..).map(|(time, commits)| (*time, *commits)).collect())
+    }
+}
