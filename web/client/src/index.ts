@@ -1,1 +1,15 @@
-export {};
+export { createClient } from "./client.js";
+export type { Clock } from "./clock.js";
+export { DormouseError, kindOfCode, type KindOfError } from "./errors.js";
+export type { As, Person, Principal, ResumedKind } from "./frames.js";
+export type { FetchLike } from "./http.js";
+export { applyPatch, type PatchOp } from "./patch.js";
+export { comparePositions, placeOf, type Place } from "./position.js";
+export type { ResumedNote, Status, TransportChoice } from "./session/state.js";
+export type { StorageLike } from "./storage/storage.js";
+export type { SocketConstructor, SocketLike } from "./transport/websocket.js";
+export type {
+  Accepted, ActorKind, ActorRow, ActorTypes, Client, ClientOptions, EventOf, EventsPage, EventsSubscription, EventsUpdate,
+  Handle, History, HostInfo, Kinds, ListOptions, Pending, SendOptions, SignalNote, Subscription, ViewAt, ViewSubscription,
+  ViewUpdate,
+} from "./types.js";

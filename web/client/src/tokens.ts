@@ -25,17 +25,23 @@ export function guestTokens(
   request: Requester, storage: StorageLike | null, clock: Clock, key: string, name: string | undefined,
 ): TokenSource {
   let held: Guest | null = null;
+  let asking: Promise<Guest> | null = null;
+  const ask = async (known: Guest | null, refused: boolean): Promise<Guest> => {
+    const body = name === undefined ? {} : { name };
+    const guest = (await request("POST", "/v1/guest", { body, token: null })) as Guest;
+    // Two tabs that start together would each become a guest; the second one takes the first one's token.
+    const other = readGuest(storage, key);
+    if (other !== null && !refused && other.token !== known?.token) return other;
+    write(storage, key, JSON.stringify(guest));
+    return guest;
+  };
   return {
     async get(fresh) {
       const known = readGuest(storage, key) ?? held;
       const refused = fresh && known?.token === held?.token;
-      if (known !== null && !refused && known.expires_at - EXPIRY_MARGIN_MS > clock.now()) return (held = known).token;
-      const body = name === undefined ? {} : { name };
-      const guest = (await request("POST", "/v1/guest", { body, token: null })) as Guest;
-      // Two tabs that start together would each become a guest; the second one takes the first one's token.
-      const other = refused ? null : readGuest(storage, key);
-      held = other !== null && other.token !== known?.token ? other : guest;
-      write(storage, key, JSON.stringify(held));
+      const good = known !== null && !refused && known.expires_at - EXPIRY_MARGIN_MS > clock.now();
+      // A connect and an HTTP request that start together become one guest, not two.
+      held = good ? known : await (asking ??= ask(known, refused).finally(() => (asking = null)));
       return held.token;
     },
   };

@@ -119,12 +119,10 @@ class SseLine implements Transport {
     const reader = new SseReader((data) => this.#onData(data, abort));
     const text = new TextDecoder();
     const body = response.body.getReader();
-    let quiet = this.#watch();
     for (;;) {
-      const { done, value } = await body.read();
-      quiet();
+      const quiet = this.#watch(abort);
+      const { done, value } = await body.read().finally(quiet);
       if (done || abort.signal.aborted) return;
-      quiet = this.#watch();
       reader.push(text.decode(value, { stream: true }));
     }
   }
@@ -141,9 +139,9 @@ class SseLine implements Transport {
     this.#emit({ type: "error", actor: frame.actor, as: frame.as ?? "view", ...wireOf(fault) });
   }
 
-  #watch(): () => void {
+  #watch(abort: AbortController): () => void {
     const silence = localFault("silence", "The stream fell silent.", "retry");
-    return this.#clock.after(SSE_SILENCE_MS, () => this.#drop(silence));
+    return this.#clock.after(SSE_SILENCE_MS, () => void (abort.signal.aborted || this.#drop(silence)));
   }
 
   #request(method: string, path: string, body: unknown): Promise<unknown> {

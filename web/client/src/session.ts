@@ -1,0 +1,216 @@
+/**
+ * The world around the reducer: it feeds inputs in one at a time, carries the effects out, keeps one timer
+ * for the next deadline, and tells listeners once the state is settled.
+ */
+import type { Clock } from "./clock.js";
+import { DormouseError, faultOfUnknown, localFault, type Fault } from "./errors.js";
+import type { ServerFrame, Signal } from "./frames.js";
+import type { Requester } from "./http.js";
+import type { Keeper } from "./keeper.js";
+import { ORPHANS_MS } from "./limits.js";
+import { nextDeadline, reduce, statusOf } from "./session/reduce.js";
+import type { Answer, Effect, Input, Kept, Optimistic, Options, SessionState, TransportName } from "./session/state.js";
+import { initialState } from "./session/step.js";
+import { principalOf, type TokenSource } from "./tokens.js";
+import type { Hooks, Transport } from "./transport/transport.js";
+
+export interface World {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly tokens: TokenSource;
+  readonly keeper: Keeper | null;
+  readonly request: Requester;
+  dial(transport: TransportName, token: string, hooks: Hooks): Transport;
+  probe(done: (opens: boolean) => void): void;
+}
+
+/** A listener's end of a subscription. */
+export interface Listener {
+  readonly sub: string;
+  effect(effect: Effect): void;
+  /** The state moved on; compare and tell. */
+  refresh(): void;
+}
+
+interface Deferred {
+  resolve(answer: Answer): void;
+  reject(error: DormouseError): void;
+}
+
+export class Session {
+  state: SessionState;
+  readonly world: World;
+  readonly listeners = new Set<Listener>();
+  readonly watchers = new Set<() => void>();
+  readonly signals = new Map<string, Set<(signal: Signal) => void>>();
+  readonly #deferred = new Map<number, Deferred>();
+  readonly #inputs: Input[] = [];
+  #busy = false;
+  #nextKey = 1;
+  #transport: Transport | null = null;
+  #token: string | null = null;
+  #cancelTimer: () => void = () => undefined;
+  #cancelSweep: () => void = () => undefined;
+
+  constructor(world: World, options: Options) {
+    this.world = world;
+    this.state = initialState(options, world.clock.now());
+    this.#arm();
+    this.#planSweep();
+  }
+
+  dispatch(input: Input): void {
+    this.#inputs.push(input);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#apply(next);
+    } finally {
+      this.#busy = false;
+    }
+    this.#arm();
+    for (const listener of [...this.listeners]) listener.refresh();
+    for (const watcher of [...this.watchers]) safely(watcher);
+  }
+
+  send(actor: string, command: unknown, optimistic: Optimistic | null): Promise<Answer> {
+    const key = this.#nextKey++;
+    return new Promise((resolve, reject) => {
+      this.#deferred.set(key, { resolve, reject });
+      this.dispatch({ input: "send", key, actor, command, optimistic });
+    });
+  }
+
+  /** For HTTP. A host that refuses the token is asked once more, with a fresh one. */
+  async request(method: string, path: string, ask: Omit<Parameters<Requester>[2], "token"> = {}): Promise<unknown> {
+    try {
+      return await this.world.request(method, path, { ...ask, token: this.#token ?? (await this.#getToken(false)) });
+    } catch (error) {
+      if (faultOfUnknown(error).kind !== "sign_in") throw error;
+      return this.world.request(method, path, { ...ask, token: await this.#getToken(true) });
+    }
+  }
+
+  close(): void {
+    this.#cancelSweep();
+    this.world.keeper?.end();
+    this.dispatch({ input: "close" });
+  }
+
+  #apply(input: Input): void {
+    const before = this.state;
+    const { state, effects } = reduce(before, input, { now: this.world.clock.now(), random: this.world.random() });
+    this.state = state;
+    // Numbers are stored before they are sent, so that a reload in between cannot use one twice.
+    const saved = state.outbox === before.outbox || state.closed || (this.world.keeper?.save(state.outbox) ?? true);
+    if (!saved) this.#inputs.unshift({ input: "outbox_taken" });
+    for (const effect of effects) if (saved || effect.do !== "transmit") this.#perform(effect);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.do) {
+      case "connect":
+        return void this.#connect(effect.number, effect.transport, effect.freshToken);
+      case "disconnect":
+        this.#transport?.close();
+        this.#transport = null;
+        return;
+      case "probe":
+        return this.world.probe((opens) => this.dispatch({ input: "probed", opens }));
+      case "transmit":
+        return this.#transport?.send(effect.frame);
+      case "settle":
+        this.#deferred.get(effect.key)?.resolve(effect.answer);
+        return void this.#deferred.delete(effect.key);
+      case "reject":
+        this.#deferred.get(effect.key)?.reject(new DormouseError(effect.fault));
+        return void this.#deferred.delete(effect.key);
+      case "signal":
+        for (const fn of [...(this.signals.get(effect.signal.actor) ?? [])]) safely(() => fn(effect.signal));
+        return;
+      case "view":
+      case "events":
+      case "resumed":
+      case "ended":
+        for (const listener of [...this.listeners]) if (listener.sub === effect.sub) listener.effect(effect);
+    }
+  }
+
+  async #connect(number: number, transport: TransportName, fresh: boolean): Promise<void> {
+    let dialing = false;
+    try {
+      const token = await this.#getToken(fresh);
+      await this.#own(token);
+      if (!this.#isCurrent(number)) return;
+      dialing = true;
+      this.#transport = this.world.dial(transport, token, this.#hooks(number, token));
+    } catch (error) {
+      this.dispatch({ input: "dropped", number, fault: faultOfToken(error), unopened: dialing });
+    }
+  }
+
+  #isCurrent(number: number): boolean {
+    return this.state.number === number && this.state.line.at === "opening";
+  }
+
+  async #getToken(fresh: boolean): Promise<string> {
+    this.#token = await this.world.tokens.get(fresh);
+    return this.#token;
+  }
+
+  async #own(token: string): Promise<void> {
+    const owner = principalOf(token)?.id ?? "-";
+    const kept: Kept | null | undefined = await this.world.keeper?.own(owner);
+    const known = kept === undefined && (this.world.keeper !== null || this.state.owner === owner);
+    if (!known && !this.state.closed) this.dispatch({ input: "adopt", owner, kept: kept ?? null });
+  }
+
+  #hooks(number: number, token: string): Hooks {
+    return {
+      opened: () => this.dispatch({ input: "opened", number, token }),
+      frame: (frame: ServerFrame) => this.dispatch({ input: "frame", number, frame }),
+      dropped: (fault, unopened) => this.dispatch({ input: "dropped", number, fault, unopened }),
+    };
+  }
+
+  #arm(): void {
+    this.#cancelTimer();
+    const at = nextDeadline(this.state);
+    if (at === null) return;
+    this.#cancelTimer = this.world.clock.after(at - this.world.clock.now(), () => this.dispatch({ input: "tick" }));
+  }
+
+  #planSweep(): void {
+    if (this.world.keeper === null) return;
+    this.#cancelSweep = this.world.clock.after(ORPHANS_MS, () => {
+      this.#planSweep();
+      void this.#sweep();
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    const { keeper, request } = this.world;
+    if (keeper === null || this.#token === null || statusOf(this.state) !== "live") return;
+    const commands = await keeper.sweep(request, this.#token).catch(() => []);
+    for (const { actor, command } of commands) {
+      this.dispatch({ input: "send", key: this.#nextKey++, actor, command, optimistic: null });
+    }
+  }
+}
+
+/** What an application's token function throws is its own; it may well work the next time. */
+function faultOfToken(error: unknown): Fault {
+  if (error instanceof DormouseError) return error.fault;
+  return localFault("token_failed", error instanceof Error ? error.message : String(error), "retry");
+}
+
+/** A listener that throws must not stop the others, nor the session; the page's error handler still hears of it. */
+export function safely(fn: () => void): void {
+  try {
+    fn();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

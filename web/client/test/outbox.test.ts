@@ -1,0 +1,223 @@
+import { describe, expect, it } from "vitest";
+import { overlay, overlaysOf } from "../src/session/overlay.js";
+import { nextDeadline, waitingOf } from "../src/session/reduce.js";
+import { etag, OUTBOX, pos, Script, TODO } from "./support/script.js";
+
+const frameOf = (n: number, command: unknown = { type: "add" }, actor = TODO) => ({
+  action: "send", actor, command_id: `${OUTBOX}:${n}`, command,
+});
+const accepted = (n: number, seq: number, changes = {}) =>
+  ({ type: "accepted", actor: TODO, command_id: `${OUTBOX}:${n}`, position: pos(seq), ...changes }) as const;
+const rejected = (n: number, code: number, changes = {}) =>
+  ({ type: "rejected", actor: TODO, command_id: `${OUTBOX}:${n}`, code, name: "no", message: "", ...changes }) as const;
+const shown = (script: Script): unknown => overlay(script.sub().view, overlaysOf(script.state, TODO)).view;
+const plus = (by: number) => (view: unknown) => ({ n: (view as { n: number }).n + by });
+
+describe("a command", () => {
+  it("that a drop cut off goes out again under the same id, with the same body", () => {
+    const script = new Script().open();
+    const key = script.send({ type: "add", text: "milk" });
+    expect(script.sent).toEqual([frameOf(1, { type: "add", text: "milk" })]);
+    expect(waitingOf(script.drop().state)).toBe(1);
+    expect(script.reopen().sent).toEqual([frameOf(1, { type: "add", text: "milk" })]);
+    script.frame(accepted(1, 5, { etag: etag(5), again: true }));
+    expect(script.of("settle")).toEqual([{ do: "settle", key, answer: { position: pos(5), etag: etag(5), again: true } }]);
+    expect(waitingOf(script.state)).toBe(0);
+    expect(script.drop().reopen().sent).toEqual([]);
+  });
+
+  it("waits while there is no line, and goes out in order over all actors", () => {
+    const script = new Script();
+    script.send(1);
+    script.send(2, null, "todo/b");
+    script.send(3);
+    expect(script.open().sent).toEqual([frameOf(1, 1), frameOf(2, 2, "todo/b"), frameOf(3, 3)]);
+  });
+
+  it("waits for its turn when in_flight are unanswered", () => {
+    const script = new Script().open({ in_flight: 1 });
+    script.send(1);
+    script.send(2);
+    expect(script.sent).toEqual([]);
+    expect(script.frame(accepted(1, 1)).sent).toEqual([frameOf(2, 2)]);
+  });
+
+  it("that a 1xxx turns away goes out again after retry_after, and holds back its actor but no other", () => {
+    const script = new Script().open({ in_flight: 2 });
+    script.send(1);
+    script.frame(rejected(1, 1429, { retry_after: 2000 }));
+    expect(script.effects).toEqual([]);
+    script.send(2);
+    expect(script.sent).toEqual([]);
+    script.send(3, null, "todo/b");
+    expect(script.sent).toEqual([frameOf(3, 3, "todo/b")]);
+    expect(script.after(1999).sent).toEqual([]);
+    expect(script.wake().sent).toEqual([frameOf(1, 1)]);
+    expect(script.frame(accepted(1, 1)).sent).toEqual([frameOf(2, 2)]);
+  });
+
+  it("that waits for its turn makes no deadline of its own", () => {
+    const script = new Script().open({ in_flight: 1 });
+    script.send(1);
+    script.frame(rejected(1, 1429, { retry_after: 2000 }));
+    script.send(2, null, "todo/b");
+    script.after(5000);
+    expect(nextDeadline(script.state) as number).toBeGreaterThan(script.now);
+  });
+
+  it("that a 4xxx rejects settles, and is not sent again", () => {
+    const script = new Script().open();
+    const key = script.send();
+    script.frame(rejected(1, 4440, { reason: "list_full" }));
+    expect(script.of("reject")).toMatchObject([{ key, fault: { code: 4440, kind: "stop", reason: "list_full" } }]);
+    expect(script.drop().reopen().sent).toEqual([]);
+  });
+
+  it("is asked again on a line that lives but does not answer", () => {
+    const script = new Script().open();
+    script.send();
+    expect(script.after(14_999).sent).toEqual([]);
+    expect(script.after(1).sent).toEqual([frameOf(1)]);
+  });
+
+  it("is answered once: duplicates of an answer find nothing", () => {
+    const script = new Script().open();
+    script.send();
+    script.frame(accepted(1, 1)).frame(accepted(1, 1));
+    expect(script.effects).toEqual([]);
+    expect(script.frame(rejected(1, 4440)).effects).toEqual([]);
+  });
+
+  it("stays within the 64 numbers that an actor remembers the answers of", () => {
+    const script = new Script().open({ in_flight: 64 });
+    script.send();
+    for (let n = 2; n <= 64; n += 1) {
+      script.send(n, null, "todo/b");
+      script.frame({ ...accepted(n, n), actor: "todo/b" });
+    }
+    script.send(65);
+    expect(script.sent).toEqual([]);
+    expect(script.frame(accepted(1, 1)).sent).toEqual([frameOf(65, 65)]);
+  });
+});
+
+describe("an optimistic command", () => {
+  it("shows at once; accepted before its patch it stays, so that nothing flickers", () => {
+    const script = new Script().open().watching({ n: 1 });
+    script.send({}, plus(10));
+    expect(shown(script)).toEqual({ n: 11 });
+    script.frame(accepted(1, 2, { etag: etag(2) }));
+    expect([script.of("settle").length, shown(script), waitingOf(script.state)]).toEqual([1, { n: 11 }, 0]);
+    const ops = [{ op: "replace" as const, path: "/n", value: 11 }];
+    script.frame({ type: "patch", actor: TODO, base: etag(1), etag: etag(2), position: pos(2), ops });
+    expect([script.commands, shown(script)]).toEqual([[], { n: 11 }]);
+  });
+
+  it("accepted after its patch goes at once: the position says that the view has it", () => {
+    const script = new Script().open().watching({ n: 1 });
+    script.send({}, () => ({ n: 11 }));
+    const ops = [{ op: "replace" as const, path: "/n", value: 11 }];
+    script.frame({ type: "patch", actor: TODO, base: etag(1), etag: etag(3), position: pos(3), ops });
+    script.frame(accepted(1, 2));
+    expect([script.commands, shown(script)]).toEqual([[], { n: 11 }]);
+  });
+
+  it("that did not change the view goes by the etag", () => {
+    const script = new Script().open().watching({ n: 1 });
+    script.send({}, plus(0));
+    script.frame(accepted(1, 9, { etag: etag(1) }));
+    expect(script.commands).toEqual([]);
+  });
+
+  it("that was rejected is rolled back, and those after it stay", () => {
+    const script = new Script().open().watching({ n: 1 });
+    script.send({}, plus(10));
+    script.send({}, plus(100));
+    expect(shown(script)).toEqual({ n: 111 });
+    script.frame(rejected(1, 4440));
+    expect(shown(script)).toEqual({ n: 101 });
+  });
+
+  it("whose function throws shows nothing, and is sent all the same", () => {
+    const script = new Script().open().watching({ n: 1 });
+    script.send({}, () => {
+      throw new Error("the view changed under it");
+    });
+    expect(script.sent).toHaveLength(1);
+    expect(shown(script)).toEqual({ n: 1 });
+  });
+
+  it("leaves no overlay behind at an actor that was retired", () => {
+    const script = new Script().open().watching({ n: 1 });
+    script.send({}, plus(1));
+    script.frame(accepted(1, 2)).drop().reopen();
+    script.frame({ type: "resumed", actor: TODO, as: "view", kind: "gone", position: pos(3) });
+    expect(script.commands).toEqual([]);
+  });
+});
+
+describe("the outbox", () => {
+  it("takes 256 commands and says no to the next, clearly", () => {
+    const script = new Script();
+    for (let n = 1; n <= 256; n += 1) script.send(n);
+    expect(script.effects).toEqual([]);
+    const key = script.send(257);
+    expect(script.of("reject")).toMatchObject([{ key, fault: { name: "outbox_full", kind: "retry" } }]);
+    script.open().frame(accepted(1, 1));
+    script.send(258);
+    expect(script.of("reject")).toEqual([]);
+  });
+
+  it("puts what an earlier page left before what this page sent meanwhile", () => {
+    const script = new Script();
+    script.send("new");
+    const commands = [
+      { n: 7, actor: TODO, command: "old", sent: true },
+      { n: 8, actor: TODO, command: "older page, never sent", sent: false },
+    ];
+    script.wake().give({ input: "adopt", owner: "u-1", kept: { outbox: OUTBOX, nextN: 9, commands } });
+    expect(script.reopen().sent).toEqual([frameOf(7, "old"), frameOf(8, "older page, never sent"), frameOf(9, "new")]);
+  });
+
+  it("that the host does not know any more: what it may have seen is not sent again, the rest is", () => {
+    const script = new Script().open({ in_flight: 1 });
+    const [first, second] = [script.send("seen"), script.send("unseen")];
+    script.drop().reopen({ outbox: "other-1" });
+    expect(first).toBeLessThan(second);
+    const frame = { action: "send", actor: TODO, command_id: "other-1:1", command: "unseen" };
+    expect(script.sent).toEqual([frame]);
+  });
+
+  it("tells the sender of a command whose outcome cannot be known", () => {
+    const script = new Script().open();
+    const key = script.send("seen");
+    script.drop().wake().give({ input: "opened", number: 2, token: "t" });
+    script.reopen({ outbox: "other-1" });
+    expect(script.of("reject")).toMatchObject([{ key, fault: { name: "unknown_outcome", kind: "stop" } }]);
+  });
+
+  it("without a name is never sent twice", () => {
+    const script = new Script({ choice: "sse" }).open({ outbox: "", in_flight: 1 });
+    const key = script.send("once");
+    expect(script.sent).toEqual([{ action: "send", actor: TODO, command_id: ":1", command: "once" }]);
+    script.drop();
+    expect(script.of("reject")).toMatchObject([{ key, fault: { name: "unknown_outcome" } }]);
+    expect(script.reopen({ outbox: "" }).sent).toEqual([]);
+  });
+
+  it("of one principal is not sent as another", () => {
+    const script = new Script().open();
+    const key = script.send("as Ada");
+    script.drop().wake().give({ input: "adopt", owner: "u-2", kept: null });
+    expect(script.of("reject")).toMatchObject([{ key, fault: { name: "principal_changed" } }]);
+    expect(script.reopen({ outbox: "other-1" }).sent).toEqual([]);
+  });
+
+  it("that another tab took is let go", () => {
+    const script = new Script().open();
+    const key = script.send();
+    script.give({ input: "outbox_taken" });
+    expect(script.of("reject")).toMatchObject([{ key, fault: { name: "outbox_taken" } }]);
+    expect([script.state.outbox.id, script.status]).toEqual([null, "offline"]);
+  });
+});
