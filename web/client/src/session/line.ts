@@ -20,7 +20,9 @@ export function connect(step: Step): void {
 export function onOpened(step: Step, token: string): void {
   if (step.s.line.at !== "opening") return;
   if (step.s.transport === "ws") step.s.socketFailures = 0;
-  step.s.probeAt = step.s.transport === "sse" && mayProbe(step) ? step.env.now + PROBE_MS : null;
+  // Kept over drops of the stream, or one that drops often would never be left for a socket.
+  const probeAt = step.s.probeAt ?? step.env.now + PROBE_MS;
+  step.s.probeAt = step.s.transport === "sse" && mayProbe(step) ? probeAt : null;
   step.s.line = { at: "greeting", deadline: step.env.now + CONNECT_MS };
   const { id } = step.s.outbox;
   const frame = { action: "hello", token, ...(id === null ? {} : { outbox: id }) } as const;
@@ -197,7 +199,6 @@ function leave(step: Step): void {
 
 function recall(step: Step): void {
   step.s.verdict = null;
-  step.s.probeAt = null;
   recallSent(step);
   idleSubs(step);
 }
