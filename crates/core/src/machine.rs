@@ -166,6 +166,11 @@ impl Machine {
         self.head
     }
 
+    /// The journal raised the actor's epoch since this state was kept: the commits are the same, their positions are not.
+    pub fn set_epoch(&mut self, epoch: u32) {
+        self.head.epoch = epoch;
+    }
+
     /// The time of the newest commit.
     pub fn time(&self) -> Time {
         self.time
@@ -366,7 +371,7 @@ impl Machine {
         at: Moment,
         nonce: [u8; 16],
     ) -> Result<Sealed, Failure> {
-        let changes = self.changes(&cause, at.seq)?;
+        let changes = self.changes(&cause, at)?;
         let header = Header {
             retires: cause == Cause::Retire,
             rules: self.kind.rules,
@@ -388,7 +393,7 @@ impl Machine {
     }
 
     /// What the index must learn: the agenda after this commit against the one before.
-    fn changes(&self, cause: &Cause, seq: u64) -> Result<Changes, Failure> {
+    fn changes(&self, cause: &Cause, at: Moment) -> Result<Changes, Failure> {
         let agenda = if *cause == Cause::Retire { Agenda::default() } else { self.guarded(|rules| rules.agenda())? };
         if !agenda.is_sound() {
             return Err(Code::AgendaTooLong.into());
@@ -405,7 +410,7 @@ impl Machine {
         let runs: Vec<_> = agenda.tasks.iter().filter(|(key, _)| !is_parked(&Parked::Task(key.clone()))).collect();
         let opened = runs.iter().filter(|(key, kind)| !stays(key, kind)).enumerate();
         let opened: Vec<Opened> = opened
-            .map(|(nth, (key, kind))| Opened { key: key.clone(), kind: kind.clone(), seq, nth: nth as u16 })
+            .map(|(nth, (key, kind))| Opened { key: key.clone(), kind: kind.clone(), seq: at.seq, nth: nth as u16, at: at.time })
             .collect();
         let still = |open: &Opened| runs.iter().any(|(key, kind)| *key == open.key && stays(key, kind));
         let closed = self.upkeep.open.values().filter(|open| !still(open));

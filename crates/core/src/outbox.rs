@@ -119,19 +119,28 @@ pub enum Known {
     TooOld,
 }
 
-/// The outboxes that an actor remembers: at most [`OUTBOXES_MAX`], least recently used first.
+/// The outboxes that an actor remembers: at most [`OUTBOXES_MAX`] of people and as many of other actors, least recently used first.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Outboxes {
     known: Vec<Outbox>,
-    /// The newest stamp of an outbox that was forgotten: an unknown outbox stamped at or before it may have been executed.
-    forgotten: Option<u64>,
+    /// The newest stamp of an outbox that was forgotten, of people and of actors: an unknown outbox stamped at or before it may have
+    /// been executed.
+    forgotten: [Option<u64>; 2],
+}
+
+/// What the principals of other actors begin with. People's tokens never carry it.
+pub const ACTOR_PREFIX: &str = "actor:";
+
+/// People and actors push out their own kind only: a lobby that a thousand rooms report to still remembers its visitors.
+fn class(principal: &str) -> usize {
+    usize::from(principal.starts_with(ACTOR_PREFIX))
 }
 
 impl Outboxes {
     /// What is known of this id, whose command hashes to `body`.
     pub fn look_up(&self, principal: &str, id: &CommandId, body: u64) -> Known {
         let Some(outbox) = self.known.iter().rev().find(|o| o.is(principal, &id.outbox)) else {
-            let may_be_forgotten = self.forgotten.is_some_and(|stamp| id.outbox.stamp <= stamp);
+            let may_be_forgotten = self.forgotten[class(principal)].is_some_and(|stamp| id.outbox.stamp <= stamp);
             return if may_be_forgotten { Known::TooOld } else { Known::New };
         };
         match outbox.answers.binary_search_by_key(&id.n, |a| a.n) {
@@ -162,14 +171,15 @@ impl Outboxes {
         let own = self.known.iter().filter(|o| o.principal == principal).count();
         let victim = if own >= OUTBOXES_PER_PRINCIPAL_MAX {
             self.known.iter().position(|o| o.principal == principal)
-        } else if self.known.len() >= OUTBOXES_MAX {
-            Some(0)
         } else {
-            None
+            let same_class = |o: &Outbox| class(&o.principal) == class(principal);
+            let full = self.known.iter().filter(|o| same_class(o)).count() >= OUTBOXES_MAX;
+            full.then(|| self.known.iter().position(same_class)).flatten()
         };
         if let Some(at) = victim {
             let gone = self.known.remove(at);
-            self.forgotten = self.forgotten.max(Some(gone.id.stamp));
+            let forgotten = &mut self.forgotten[class(principal)];
+            *forgotten = (*forgotten).max(Some(gone.id.stamp));
         }
     }
 }

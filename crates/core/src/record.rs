@@ -84,6 +84,8 @@ pub struct Opened {
     pub seq: u64,
     /// Its place among those that this commit opened.
     pub nth: u16,
+    /// The time of that commit.
+    pub at: Time,
 }
 
 /// Why there is a commit.
@@ -318,7 +320,7 @@ mod tests {
         };
         let changes = Changes {
             wake: Some(Some(Time(1_790_000_001_000))),
-            opened: vec![Opened { key: "ply-4/0".into(), kind: "model".into(), seq: 412, nth: 0 }],
+            opened: vec![Opened { key: "ply-4/0".into(), kind: "model".into(), seq: 412, nth: 0, at: Time(1_790_000_000_000) }],
             closed: vec![("ply-3/0".into(), 409)],
             released: vec![],
         };

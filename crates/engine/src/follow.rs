@@ -1,0 +1,156 @@
+//! Following an actor's events: one loop that reads the journal, for catching up and for what is new alike.
+//!
+//! The loop reads at the pace of its viewer: a slow one costs the journal a read and the actor nothing, and no event is ever dropped.
+
+use std::{future::Future, sync::Arc};
+
+use dormouse_core::{
+    Address, Code, Failure, Viewer,
+    frame::{
+        As,
+        client::From,
+        server::{Resumed, ServerFrame},
+    },
+    limits,
+    position::{Head, Position},
+};
+use dormouse_journal::Entry;
+use tokio::sync::oneshot;
+
+use crate::{
+    engine::{Engine, resumed_events},
+    outlet::{Outgoing, Outlet},
+    owner::{Heard, Message},
+    read,
+};
+
+/// Says when a connection has room for more frames.
+pub trait Room: Send + Sync {
+    /// Resolves to `true` when there is room, to `false` when the connection is gone.
+    fn room(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// Follow until the viewer, its right to see, or the actor is gone.
+pub(crate) async fn follow(
+    engine: &Engine,
+    address: &Address,
+    viewer: &Viewer,
+    from: From,
+    history_is_same: bool,
+    outlet: &Arc<dyn Outlet>,
+    room: &impl Room,
+) {
+    let mut moved = engine.shared.registry.follow(address);
+    let follower = Follower { engine, address, actor: address.actor(), viewer, outlet };
+    if let Err(failure) = follower.run(from, history_is_same, &mut moved, room).await {
+        engine_refusal(&follower, &failure);
+    }
+    engine.shared.registry.unfollow(address, moved);
+}
+
+fn engine_refusal(follower: &Follower<'_>, failure: &Failure) {
+    let frame = ServerFrame::Error { failure: failure.into(), actor: Some(&follower.actor), r#as: Some(As::Events) };
+    follower.outlet.push(Outgoing::Frame(frame.text().into()));
+}
+
+struct Follower<'a> {
+    engine: &'a Engine,
+    address: &'a Address,
+    actor: String,
+    viewer: &'a Viewer,
+    outlet: &'a Arc<dyn Outlet>,
+}
+
+impl Follower<'_> {
+    async fn run(
+        &self,
+        from: From,
+        history_is_same: bool,
+        moved: &mut tokio::sync::watch::Receiver<u64>,
+        room: &impl Room,
+    ) -> Result<(), Failure> {
+        let head = self.head().await?;
+        let mut through = self.greet(from, history_is_same, head)?;
+        loop {
+            moved.borrow_and_update();
+            let entries = self.read(through).await?;
+            if entries.is_empty() {
+                if moved.changed().await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+            if !room.room().await {
+                return Ok(());
+            }
+            through = entries.last().map_or(through, |entry| entry.seq);
+            if self.tell(entries).await? {
+                return Err(Code::Gone.into());
+            }
+        }
+    }
+
+    /// The first answer; returns the seq after which events are told.
+    fn greet(&self, from: From, history_is_same: bool, head: Head) -> Result<u64, Failure> {
+        let (kind, after) = match from {
+            From::Now => (Resumed::Current, head.seq),
+            From::Start => (Resumed::Tail, 0),
+            From::After(_) if !history_is_same => (Resumed::Reset, 0),
+            From::After(held) if held.seq == head.seq => (Resumed::Current, held.seq),
+            From::After(held) => (Resumed::Tail, held.seq),
+        };
+        self.outlet.push(Outgoing::Frame(resumed_events(&self.actor, kind, head.position())));
+        Ok(after)
+    }
+
+    async fn head(&self) -> Result<Head, Failure> {
+        let head = self.engine.shared.journal.head(self.address).await;
+        let head = head.map_err(|error| read::unreadable(&self.engine.shared, self.address, error))?;
+        head.ok_or_else(|| Code::NotFound.into())
+    }
+
+    async fn read(&self, after: u64) -> Result<Vec<Entry>, Failure> {
+        let entries = self.engine.shared.journal.read(self.address, after, limits::EVENTS_PAGE_MAX).await;
+        entries.map_err(|error| read::unreadable(&self.engine.shared, self.address, error))
+    }
+
+    /// Whether that was all there will ever be.
+    async fn tell(&self, entries: Vec<Entry>) -> Result<bool, Failure> {
+        let position = last_position(self.head().await?.epoch, &entries)?;
+        let heard = reveal(self.engine, self.address, self.viewer, entries).await?;
+        if !heard.events.is_empty() {
+            let (actor, events) = (&*self.actor, &*heard.events);
+            let frame = ServerFrame::Events { actor, position, through_seq: position.seq, events };
+            self.outlet.push(Outgoing::Frame(frame.text().into()));
+        }
+        Ok(heard.retired
+            && self
+                .engine
+                .shared
+                .journal
+                .head(self.address)
+                .await
+                .ok()
+                .flatten()
+                .is_some_and(|head| head.seq == position.seq))
+    }
+}
+
+/// The position of the last of these commits.
+pub(crate) fn last_position(epoch: u32, entries: &[Entry]) -> Result<Position, Failure> {
+    let last = entries.last().ok_or(Code::UnknownCommit)?;
+    let hash = dormouse_core::record::trailing_hash(&last.record).map_err(|_| Failure::from(Code::Quarantined))?;
+    Ok(Head { epoch, seq: last.seq, hash }.position())
+}
+
+/// What this viewer may hear of these commits, in the eyes of the newest state.
+pub(crate) async fn reveal(
+    engine: &Engine,
+    address: &Address,
+    viewer: &Viewer,
+    entries: Vec<Entry>,
+) -> Result<Heard, Failure> {
+    let (reply, answer) = oneshot::channel();
+    engine.post(address, Message::Reveal { viewer: viewer.clone(), entries, reply })?;
+    answer.await.unwrap_or_else(|_| Err(Failure::from(Code::Unavailable).retry_after(1_000)))
+}

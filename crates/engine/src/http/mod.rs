@@ -1,0 +1,182 @@
+//! The HTTP API: the same router for every host that serves HTTP. See `docs/protocol.md`, "HTTP".
+//!
+//! Handlers parse, ask the engine, and spell the answer. Absent: sockets, event streams, anything that outlives a request; hosts add those.
+
+mod actors;
+mod answer;
+pub mod docs;
+mod session;
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use dormouse_core::{Code, Failure, Time, frame::server::Identity as Said};
+use dormouse_journal::index::ACTIVITY_BUCKET_MS;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub use answer::Refused;
+pub use session::{Signed, bearer, body};
+
+use crate::{
+    engine::Engine,
+    identity::{Admission, Identity, Origins},
+};
+
+/// What the handlers need.
+pub struct Api {
+    /// The engine.
+    pub engine: Engine,
+    /// Who comes in.
+    pub identity: Identity,
+    /// How much of it.
+    pub admission: Admission,
+    /// From which pages.
+    pub origins: Origins,
+    /// What the app is called.
+    pub app: String,
+    /// Live connections of this host, kept by the host.
+    pub connections: AtomicUsize,
+}
+
+/// The address of whoever sent a request; a host puts it into the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+/// The version that hosts report.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The routes under `/v1`, `/health`, `/ready` and `/docs`.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1", get(about))
+        .route("/v1/guest", post(guest))
+        .route("/v1/ticket", post(ticket))
+        .route("/v1/{kind}", get(actors::list).post(actors::create))
+        .route("/v1/{kind}/{id}", get(actors::look).delete(actors::retire))
+        .route("/v1/{kind}/{id}/commands", post(actors::command))
+        .route("/v1/{kind}/{id}/events", get(actors::events))
+        .route("/v1/{kind}/{id}/history", get(actors::history))
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .merge(docs::routes())
+        .method_not_allowed_fallback(|| async { Refused(Code::MethodNotAllowed.into()) })
+        .layer(middleware::from_fn_with_state(api.clone(), guard))
+        .with_state(api)
+}
+
+/// What holds for every request: its page may connect here, and its answer is never taken for something else.
+async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let (origin, host) = (text(&request, header::ORIGIN), text(&request, header::HOST));
+    if let Err(failure) = api.origins.check(origin.as_deref(), host.as_deref()) {
+        return secured(Refused(failure).into_response());
+    }
+    let preflight = request.method() == axum::http::Method::OPTIONS;
+    let response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = secured(response);
+    if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(&origin).ok()) {
+        allow(&mut response, origin);
+    }
+    response
+}
+
+fn text(request: &Request, name: HeaderName) -> Option<String> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// CORS: the origin was checked against the allow-list above.
+fn allow(response: &mut Response, origin: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    let names = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID";
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(names));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: Option<String>,
+}
+
+async fn guest(State(api): State<Arc<Api>>, request: Request) -> Result<Response, Refused> {
+    if let Some(Peer(address)) = request.extensions().get() {
+        api.admission.request(*address)?;
+    }
+    let bytes = body(request).await?;
+    let named: Named = if bytes.is_empty() { Named::default() } else { session::parsed(&bytes)? };
+    let guest = api.identity.guest(named.name.as_deref())?;
+    let principal = Said::from(&guest.session.viewer);
+    let said = json!({ "token": guest.token, "principal": principal, "expires_at": guest.session.expires });
+    Ok((StatusCode::CREATED, Json(said)).into_response())
+}
+
+async fn ticket(State(api): State<Arc<Api>>, Signed(session): Signed) -> Result<Response, Refused> {
+    let ticket = api.identity.issue_ticket(&session)?;
+    Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket }))).into_response())
+}
+
+async fn about(State(api): State<Arc<Api>>, Signed(_): Signed) -> Result<Json<Value>, Refused> {
+    let report = api.engine.report().await?;
+    let since = Time(api.engine.world().now().0.saturating_sub(144 * ACTIVITY_BUCKET_MS));
+    let store = api.engine.store();
+    let activity = store.index.activity(since).await.map_err(|_| Failure::from(Code::Unavailable))?;
+    let activity: Vec<Value> = activity.iter().map(|(at, commits)| json!({ "at": at, "commits": commits })).collect();
+    let kinds: Vec<Value> =
+        api.engine.kinds().keys().map(|kind| json!({ "kind": kind, "title": title(kind.as_str()) })).collect();
+    let living = report.counts.actors - report.counts.retired;
+    Ok(Json(json!({
+        "app": api.app,
+        "version": VERSION,
+        "kinds": kinds,
+        "stats": {
+            "live": report.awake,
+            "asleep": living.saturating_sub(report.awake),
+            "commits": report.counts.commits,
+            "last_wake_us": report.last_wake_us,
+            "connections": api.connections.load(Ordering::Relaxed),
+            "quarantined": report.quarantined.len(),
+            "activity": activity,
+        },
+    })))
+}
+
+/// `liap-tui` is shown as `Liap tui`.
+fn title(kind: &str) -> String {
+    let words = kind.replace(['-', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": VERSION }))
+}
+
+async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Refused> {
+    if api.engine.is_draining() {
+        return Err(Refused(Failure::from(Code::Draining).retry_after(1_000)));
+    }
+    api.engine.report().await?;
+    Ok(Json(json!({ "status": "ready" })))
+}

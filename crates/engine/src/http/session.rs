@@ -1,0 +1,70 @@
+//! What every request is asked first: who sends it, and whether its body may be read.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use bytes::Bytes;
+use dormouse_core::{Code, Failure, limits::FRAME_BYTES_MAX, strict};
+use serde::de::DeserializeOwned;
+
+use super::{Api, Peer, Refused};
+use crate::identity::Session;
+
+/// A request with a good token, within its principal's rate.
+pub struct Signed(pub Session);
+
+impl FromRequestParts<Arc<Api>> for Signed {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refused> {
+        let session = match bearer(&parts.headers).ok_or_else(|| Code::Unauthenticated.into()) {
+            Ok(token) => api.identity.verify(token),
+            Err(failure) => Err(failure),
+        };
+        match session {
+            Ok(session) => {
+                api.admission.spend(&session)?;
+                Ok(Self(session))
+            }
+            // Guessing tokens costs what any unsigned request costs.
+            Err(failure) => {
+                if let Some(Peer(address)) = parts.extensions.get() {
+                    api.admission.request(*address)?;
+                }
+                Err(Refused(failure))
+            }
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// The whole body, unless it is longer than a frame may be.
+///
+/// # Errors
+/// [`Code::TooLarge`]
+pub async fn body(request: Request) -> Result<Bytes, Failure> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > FRAME_BYTES_MAX as u64) {
+        return Err(Code::TooLarge.into());
+    }
+    axum::body::to_bytes(request.into_body(), FRAME_BYTES_MAX).await.map_err(|_| Code::TooLarge.into())
+}
+
+/// A strictly checked body.
+pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    strict::check(bytes).map_err(Failure::from)?;
+    serde_json::from_slice(bytes).map_err(|error| {
+        let unknown = error.to_string().starts_with("unknown field");
+        let code = if unknown { Code::UnknownField } else { Code::BadFrame };
+        code.into()
+    })
+}

@@ -1,0 +1,25 @@
+//! The engine: drives actors over the storage seams, the same for every host.
+//!
+//! Inputs reach the one [owner](owner) of an actor; it decides them on the expected state, appends runs, and lets answers and views
+//! out when the journal has them. Around it: the [wake loop and the task dispatcher](Engine::run), [followers](follow) of
+//! events, [reads](read) of the past, [identity], and, behind the feature `http`, the HTTP API.
+//! Absent: sockets, any backend's name, any second way to change state or to let something out.
+
+mod engine;
+pub mod follow;
+#[cfg(feature = "http")]
+pub mod http;
+pub mod identity;
+mod metrics;
+pub mod outlet;
+mod owner;
+pub mod read;
+mod registry;
+mod shared;
+pub mod task;
+mod wakes;
+pub mod world;
+
+pub use engine::{Engine, Report, Store};
+pub use metrics::describe as describe_metrics;
+pub use owner::{Accepted, LoadError, LoadOptions, Looked, load};

@@ -1,0 +1,119 @@
+//! Bringing an actor into memory: its newest snapshot, and the commits after it.
+
+use std::sync::Arc;
+
+use dormouse_core::{
+    Address, Code, Failure, Kind, Machine,
+    record::{self, Damage},
+};
+use dormouse_journal::{Journal, ReadError, StoreError};
+
+/// Commits read at once while loading.
+const PAGE: usize = 1024;
+
+/// Why an actor cannot be brought into memory.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its history does not verify; it is quarantined, others are not touched.
+    #[error("the history of {0} does not verify at commit {1}: {2}")]
+    Damaged(Address, u64, String),
+    /// Newer rules wrote it.
+    #[error("{0} was written by rules {1}, newer than this host's")]
+    NewerRules(Address, u32),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl LoadError {
+    /// What those who ask are told.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Damaged(..) => Code::Quarantined.into(),
+            Self::NewerRules(..) => Failure::from(Code::NewerRules).retry_after(5_000),
+            Self::Store(_) => Failure::from(Code::Unavailable).retry_after(1_000),
+        }
+    }
+}
+
+/// How to load.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions {
+    /// Stop after this commit.
+    pub until: Option<u64>,
+    /// Ignore snapshots and fold every commit.
+    pub from_start: bool,
+}
+
+/// The actor as the journal has it; blank if there is none.
+///
+/// # Errors
+/// [`LoadError`]
+pub async fn load(
+    journal: &dyn Journal,
+    kind: &Arc<Kind>,
+    address: &Address,
+    options: LoadOptions,
+) -> Result<Machine, LoadError> {
+    let Some(head) = journal.head(address).await.map_err(|e| read_error(address, 0, e))? else {
+        return Ok(Machine::blank(kind.clone(), address.clone(), 1));
+    };
+    let until = options.until.unwrap_or(head.seq).min(head.seq);
+    let restored = if options.from_start { None } else { restore(journal, kind, address, until).await? };
+    let mut machine = restored.unwrap_or_else(|| Machine::blank(kind.clone(), address.clone(), head.epoch));
+    machine.set_epoch(head.epoch);
+    while machine.head().seq < until {
+        let after = machine.head().seq;
+        let wanted = usize::try_from(until - after).unwrap_or(PAGE).min(PAGE);
+        let entries = journal.read(address, after, wanted).await.map_err(|e| read_error(address, after, e))?;
+        if entries.is_empty() {
+            return Err(LoadError::Damaged(address.clone(), after + 1, "the commit is missing".to_owned()));
+        }
+        for entry in entries {
+            check_rules(kind, address, &entry.record)?;
+            machine.apply(&entry.record).map_err(|damage| damaged(address, entry.seq, damage))?;
+        }
+    }
+    Ok(machine)
+}
+
+/// The newest snapshot that serves; a damaged one is as good as none, since it is only a cache.
+async fn restore(
+    journal: &dyn Journal,
+    kind: &Arc<Kind>,
+    address: &Address,
+    until: u64,
+) -> Result<Option<Machine>, LoadError> {
+    let Some(snapshot) = journal.snapshot(address).await.map_err(|e| read_error(address, 0, e))? else {
+        return Ok(None);
+    };
+    if snapshot.head.seq > until {
+        return Ok(None);
+    }
+    match Machine::restore(kind.clone(), address.clone(), &snapshot.bytes) {
+        Ok(machine) => Ok(machine),
+        Err(damage) => {
+            tracing::warn!(%address, %damage, "a snapshot is damaged; replaying from the first commit");
+            Ok(None)
+        }
+    }
+}
+
+fn check_rules(kind: &Kind, address: &Address, bytes: &[u8]) -> Result<(), LoadError> {
+    let header = record::header(bytes).map_err(|damage| damaged(address, 0, damage))?;
+    if header.rules > kind.rules { Err(LoadError::NewerRules(address.clone(), header.rules)) } else { Ok(()) }
+}
+
+fn damaged(address: &Address, seq: u64, damage: Damage) -> LoadError {
+    LoadError::Damaged(address.clone(), seq, damage.to_string())
+}
+
+fn read_error(address: &Address, seq: u64, error: ReadError) -> LoadError {
+    match error {
+        ReadError::Damaged(address, what) => LoadError::Damaged(address, seq, what),
+        ReadError::Store(store) => {
+            tracing::error!(%address, error = &store as &dyn std::error::Error, "the journal cannot be read");
+            LoadError::Store(store)
+        }
+    }
+}

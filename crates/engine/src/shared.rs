@@ -1,0 +1,157 @@
+//! What all owners and loops of one engine share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use dormouse_core::{Address, Kind, Name, limits};
+use dormouse_journal::{Hints, Index, Journal, StoreError};
+use tokio::sync::{Notify, watch};
+
+use crate::{owner::LoadError, registry::Registry, task::Workers, world::World};
+
+pub(crate) struct Shared {
+    pub(crate) kinds: BTreeMap<Name, Arc<Kind>>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) index: Arc<dyn Index>,
+    pub(crate) hints: Arc<dyn Hints>,
+    pub(crate) world: Arc<dyn World>,
+    pub(crate) workers: Workers,
+    pub(crate) registry: Registry,
+    /// Somebody opened a task: the dispatcher need not wait for its next round.
+    pub(crate) tasks_opened: Notify,
+    owners: AtomicUsize,
+    owner_left: Notify,
+    draining: watch::Sender<bool>,
+    dead: AtomicBool,
+    died: Notify,
+    last_wake_us: AtomicU64,
+    quarantined: Mutex<Vec<Address>>,
+}
+
+/// Quarantined actors that are named in the engine's report; the rest are in the log.
+const QUARANTINED_NAMED_MAX: usize = 100;
+
+impl Shared {
+    pub(crate) fn new(
+        kinds: BTreeMap<Name, Arc<Kind>>,
+        store: crate::Store,
+        world: Arc<dyn World>,
+        workers: Workers,
+    ) -> Self {
+        Self {
+            kinds,
+            journal: store.journal,
+            index: store.index,
+            hints: store.hints,
+            world,
+            workers,
+            registry: Registry::new(),
+            tasks_opened: Notify::new(),
+            owners: AtomicUsize::new(0),
+            owner_left: Notify::new(),
+            draining: watch::Sender::new(false),
+            dead: AtomicBool::new(false),
+            died: Notify::new(),
+            last_wake_us: AtomicU64::new(0),
+            quarantined: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn owner_started(&self) {
+        self.owners.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn owner_left(&self) {
+        self.owners.fetch_sub(1, Ordering::Relaxed);
+        self.owner_left.notify_waiters();
+    }
+
+    /// Ask every owner to finish, and wait until they have or the limit passes.
+    pub(crate) async fn drain(&self) {
+        self.draining.send_replace(true);
+        let all_left = async {
+            loop {
+                let left = self.owner_left.notified();
+                if self.owners.load(Ordering::Relaxed) == 0 {
+                    return;
+                }
+                left.await;
+            }
+        };
+        if tokio::time::timeout(limits::DRAIN, all_left).await.is_err() {
+            tracing::warn!("some actors did not finish while draining; what they had not answered is not committed");
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Resolves when draining begins.
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as this does.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+
+    /// The store failed for good: nothing more is answered, and the host ends the process.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn died(&self) {
+        let died = self.died.notified();
+        if !self.is_dead() {
+            died.await;
+        }
+    }
+
+    pub(crate) fn note_store_error(&self, error: &StoreError) {
+        let detail = error as &dyn std::error::Error;
+        match error {
+            StoreError::Unavailable(_) => tracing::warn!(error = detail, "the store is not available"),
+            StoreError::Fatal(_) => {
+                if !self.dead.swap(true, Ordering::AcqRel) {
+                    tracing::error!(error = detail, "the store failed; this process must end");
+                }
+                self.died.notify_waiters();
+            }
+        }
+    }
+
+    pub(crate) fn note_load_error(&self, address: &Address, error: &LoadError) {
+        tracing::error!(%address, error = error as &dyn std::error::Error, "an actor cannot be loaded");
+        match error {
+            LoadError::Store(store) => self.note_store_error(store),
+            LoadError::Damaged(..) => {
+                let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+                if !quarantined.contains(address) && quarantined.len() < QUARANTINED_NAMED_MAX {
+                    quarantined.push(address.clone());
+                }
+            }
+            LoadError::NewerRules(..) => {}
+        }
+    }
+
+    pub(crate) fn quarantined(&self) -> Vec<Address> {
+        self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An actor with a history came into memory.
+    pub(crate) fn note_wake(&self, address: &Address, took: Duration, seq: u64) {
+        if seq > 0 {
+            tracing::debug!(%address, ?took, seq, "woke");
+            self.last_wake_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn last_wake_us(&self) -> Option<u64> {
+        Some(self.last_wake_us.load(Ordering::Relaxed)).filter(|took| *took > 0)
+    }
+}

@@ -1,0 +1,147 @@
+//! Leases open tasks and has them performed, a bounded number at once.
+
+use std::{sync::Arc, time::Duration};
+
+use dormouse_core::{Code, Failure, Outcome, Stimulus, Task, limits};
+use dormouse_journal::Lease;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::{Failed, Job, backoff, label, lease_until};
+use crate::{engine::Engine, metrics, owner::Message};
+
+/// How often leases that ended are looked for when nobody says that a task was opened.
+const ROUND: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(engine: Engine) {
+    let places = Arc::new(Semaphore::new(limits::TASKS_AT_ONCE));
+    while !engine.shared.is_draining() && !engine.shared.is_dead() {
+        let more = lease_some(&engine, &places).await;
+        if more {
+            continue;
+        }
+        tokio::select! {
+            () = engine.shared.tasks_opened.notified() => {}
+            () = tokio::time::sleep(ROUND) => {}
+            () = engine.shared.drained() => {}
+            () = engine.shared.died() => {}
+        }
+    }
+}
+
+/// Whether there may be more to lease at once.
+async fn lease_some(engine: &Engine, places: &Arc<Semaphore>) -> bool {
+    // At least one place must be free, or there is nothing to lease for.
+    let Ok(first) = places.clone().acquire_owned().await else { return false };
+    let mut permits = vec![first];
+    while let Ok(permit) = places.clone().try_acquire_owned() {
+        permits.push(permit);
+    }
+    let now = engine.shared.world.now();
+    let until = lease_until(now, limits::TASK_DEADLINE);
+    let leases = match engine.shared.index.lease(now, until, permits.len()).await {
+        Ok(leases) => leases,
+        Err(error) => {
+            engine.shared.note_store_error(&error);
+            return false;
+        }
+    };
+    let full = leases.len() == permits.len();
+    for (lease, permit) in leases.into_iter().zip(permits) {
+        tokio::spawn(attempt(engine.clone(), lease, permit));
+    }
+    full
+}
+
+async fn attempt(engine: Engine, lease: Lease, _permit: OwnedSemaphorePermit) {
+    let task = match request(&engine, &lease).await {
+        Ok(task) => task,
+        Err(failure) if failure.code == Code::Stale => return,
+        Err(failure) => {
+            tracing::warn!(task = label(&lease.address, &lease.task.key, lease.task.seq), %failure, "a task cannot be asked for");
+            return release(&engine, &lease, backoff(lease.attempt + 1)).await;
+        }
+    };
+    let kind = task.kind.clone();
+    let (attempts, deadline) = (task.attempts, task.deadline);
+    match perform(&engine, &lease, task, deadline).await {
+        Ok(value) => {
+            metrics::task(&kind, "done");
+            report(&engine, &lease, Outcome::Done { value }).await;
+        }
+        Err(failed) if failed.retry && lease.attempt < attempts => {
+            metrics::task(&kind, "again");
+            tracing::info!(
+                task = label(&lease.address, &lease.task.key, lease.task.seq),
+                attempt = lease.attempt,
+                reason = failed.reason,
+                "a task will be tried again"
+            );
+            let pause = backoff(lease.attempt + 1).max(failed.after.unwrap_or_default());
+            release(&engine, &lease, pause).await;
+        }
+        Err(failed) => {
+            metrics::task(&kind, "failed");
+            report(&engine, &lease, Outcome::Failed { reason: failed.reason }).await;
+        }
+    }
+}
+
+async fn request(engine: &Engine, lease: &Lease) -> Result<Task, Failure> {
+    let (reply, answer) = oneshot::channel();
+    let (key, opened) = (lease.task.key.clone(), lease.task.seq);
+    engine.post(&lease.address, Message::Request { key, opened, reply })?;
+    let (task, _) = answer.await.map_err(|_| Failure::from(Code::Unavailable))??;
+    Ok(task)
+}
+
+async fn perform(engine: &Engine, lease: &Lease, task: Task, deadline: Duration) -> Result<serde_json::Value, Failed> {
+    let Some(worker) = engine.shared.workers.of(&task.kind).cloned() else {
+        return Err(Failed::again(format!("this host has no worker for tasks of kind {}", task.kind)));
+    };
+    if deadline > limits::TASK_DEADLINE {
+        // The lease was taken before anybody knew how long this task may take.
+        release(engine, lease, deadline + limits::TASK_LEASE_GRACE).await;
+    }
+    let job = Job {
+        address: lease.address.clone(),
+        opened: lease.task.clone(),
+        task,
+        attempt: lease.attempt,
+        engine: engine.clone(),
+    };
+    match tokio::time::timeout(deadline, worker.perform(job)).await {
+        Ok(done) => done,
+        Err(_) => Err(Failed::again("the deadline passed")),
+    }
+}
+
+/// Report until the actor has taken it or it is stale: the answer of a model may have cost money.
+async fn report(engine: &Engine, lease: &Lease, outcome: Outcome) {
+    for next in 2.. {
+        let stimulus =
+            Stimulus::Report { key: lease.task.key.clone(), opened: lease.task.seq, outcome: outcome.clone() };
+        match engine.call(&lease.address, stimulus, false).await {
+            Ok(_) => return,
+            Err(failure) if failure.code.is_retryable() && next <= limits::TASK_ATTEMPTS && !engine.is_draining() => {
+                tokio::time::sleep(backoff(next)).await;
+            }
+            Err(failure) if failure.code == Code::Stale => {
+                metrics::task(&lease.task.kind, "stale");
+                return;
+            }
+            Err(failure) => {
+                let task = label(&lease.address, &lease.task.key, lease.task.seq);
+                tracing::warn!(task, %failure, "a report was not taken; the task will be performed again");
+                return release(engine, lease, backoff(lease.attempt + 1)).await;
+            }
+        }
+    }
+}
+
+async fn release(engine: &Engine, lease: &Lease, pause: Duration) {
+    let retry_at = engine.shared.world.now().after(pause);
+    let released = engine.shared.index.release(&lease.address, &lease.task.key, lease.task.seq, retry_at).await;
+    if let Err(error) = released {
+        engine.shared.note_store_error(&error);
+    }
+}

@@ -1,0 +1,110 @@
+//! Work outside the rules: leased from the index, performed by workers, reported back as inputs.
+//!
+//! At least once: after a crash the lease ends and somebody performs the task again. The report of an instance that is no longer open
+//! has no effect.
+
+mod dispatch;
+mod send;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use dormouse_core::{Address, Sight, Task, TaskKey, Time, record::Opened};
+use serde_json::{Value, value::RawValue};
+
+pub(crate) use dispatch::run;
+
+use crate::{engine::Engine, owner::Message};
+
+/// Performs tasks of one kind.
+///
+/// *Retries*: an `Err` is tried again with backoff until the task's attempts are used up; then the actor hears `Failed`. A worker is
+/// dropped at the deadline. It must bear being called twice for one task; [`Job::idempotency_key`] names the instance.
+#[async_trait]
+pub trait Worker: Send + Sync + 'static {
+    /// Which kind of task.
+    fn kind(&self) -> &'static str;
+    /// Perform one attempt.
+    async fn perform(&self, job: Job) -> Result<Value, Failed>;
+}
+
+/// An attempt that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// In words, for logs and for the rules.
+    pub reason: String,
+    /// Whether trying again could help.
+    pub retry: bool,
+    /// Wait at least this long before the next attempt.
+    pub after: Option<Duration>,
+}
+
+impl Failed {
+    /// Trying again may help.
+    pub fn again(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: true, after: None }
+    }
+
+    /// Trying again will not help.
+    pub fn for_good(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: false, after: None }
+    }
+}
+
+/// One attempt at a task.
+pub struct Job {
+    /// Whose task.
+    pub address: Address,
+    /// Which instance.
+    pub opened: Opened,
+    /// What to do.
+    pub task: Task,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    pub(crate) engine: Engine,
+}
+
+impl Job {
+    /// The same for every attempt at this instance, and for no other.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}@{}", self.address, self.opened.key, self.opened.seq)
+    }
+
+    /// Let the viewers that may hear this task hear a piece of its stream. Lost if the actor is busy.
+    pub fn stream(&self, signal: Box<RawValue>) {
+        if self.task.hear != Sight::Nothing {
+            let (key, hear) = (self.opened.key.clone(), self.task.hear.clone());
+            let _ = self.engine.post(&self.address, Message::Stream { key, hear, signal });
+        }
+    }
+}
+
+/// The workers of one host, by kind.
+pub(crate) struct Workers(BTreeMap<&'static str, Arc<dyn Worker>>);
+
+impl Workers {
+    pub(crate) fn new(workers: Vec<Arc<dyn Worker>>) -> Self {
+        let built_in: Arc<dyn Worker> = Arc::new(send::Send);
+        Self(workers.into_iter().chain([built_in]).map(|worker| (worker.kind(), worker)).collect())
+    }
+
+    pub(crate) fn of(&self, kind: &str) -> Option<&Arc<dyn Worker>> {
+        self.0.get(kind)
+    }
+}
+
+/// How long to wait before attempt `next`: 1, 2, 4 … seconds, at most the limit.
+pub(crate) fn backoff(next: u32) -> Duration {
+    let doubled = 1u64 << next.saturating_sub(2).min(32);
+    Duration::from_secs(doubled).min(dormouse_core::limits::TASK_BACKOFF_MAX)
+}
+
+/// The lease of an attempt ends this long after `now`.
+pub(crate) fn lease_until(now: Time, deadline: Duration) -> Time {
+    now.after(deadline + dormouse_core::limits::TASK_LEASE_GRACE)
+}
+
+/// Names a task instance in logs.
+pub(crate) fn label(address: &Address, key: &TaskKey, opened: u64) -> String {
+    format!("{address}/{key}@{opened}")
+}

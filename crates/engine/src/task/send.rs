@@ -1,0 +1,58 @@
+//! The built-in worker: delivers a command to another actor of the same tenant, at least once.
+//!
+//! The receiver deduplicates it like any other: each instance is an outbox of its own, stamped with the time of the commit that opened it, with one
+//! command in it.
+
+use async_trait::async_trait;
+use dormouse_core::{
+    Address, Code, Hash, Principal, Stimulus, Viewer,
+    agenda::SEND,
+    outbox::{ACTOR_PREFIX, CommandId, OutboxId},
+};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{Failed, Job, Worker};
+
+pub(crate) struct Send;
+
+#[derive(Deserialize)]
+struct Request {
+    actor: String,
+    command: Box<RawValue>,
+}
+
+#[async_trait]
+impl Worker for Send {
+    fn kind(&self) -> &'static str {
+        SEND
+    }
+
+    async fn perform(&self, job: Job) -> Result<Value, Failed> {
+        let request: Request = serde_json::from_value(job.task.request.clone())
+            .map_err(|error| Failed::for_good(format!("the request of a send does not decode: {error}")))?;
+        let receiver = Address::in_tenant(&job.address.tenant, &request.actor)
+            .map_err(|error| Failed::for_good(error.to_string()))?;
+        let command = request.command.get().as_bytes().into();
+        let stimulus = Stimulus::Command { by: sender(&job.address), id: Some(command_id(&job)), command };
+        match job.engine.call(&receiver, stimulus, false).await {
+            Ok(accepted) => Ok(json!({ "position": accepted.position })),
+            Err(failure) if failure.code.is_retryable() && failure.code != Code::Internal => {
+                Err(Failed::again(failure.to_string()))
+            }
+            Err(failure) => Err(Failed::for_good(failure.to_string())),
+        }
+    }
+}
+
+/// The sender as the receiver's rules see it.
+fn sender(address: &Address) -> Viewer {
+    let principal = Principal { id: format!("{ACTOR_PREFIX}{}", address.actor()), name: address.id.to_string() };
+    Viewer { principal, roles: vec!["actor".to_owned()] }
+}
+
+fn command_id(job: &Job) -> CommandId {
+    let digest = Hash::of("dormouse/send/1", &[job.idempotency_key().as_bytes()]);
+    let unique = format!("{:016x}", digest.short());
+    CommandId { outbox: OutboxId { stamp: job.opened.at.0, unique }, n: 1 }
+}
