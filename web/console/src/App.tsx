@@ -2,7 +2,7 @@
 import { Suspense } from "react";
 import { APPS } from "./apps";
 import HomePage from "./pages/home/HomePage";
-import { NoPageForKind, PageNotFound } from "./pages/NoRoom";
+import { NoPageForKind, PageNotFound, RoomNotFound } from "./pages/NoRoom";
 import { parts, usePath } from "./router";
 import { ErrorBoundary } from "./ui/ErrorBoundary";
 import { Sprite } from "./ui/Sprite";
@@ -25,6 +25,8 @@ function Page({ path }: { path: string }) {
   const [kind, id, ...rest] = parts(path);
   if (kind === undefined) return <HomePage />;
   if (id === undefined || rest.length > 0) return <PageNotFound />;
+  // The SDK refuses such an id with a TypeError, and rightly: it can be nobody's.
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) return <RoomNotFound />;
   const App = APPS[kind]?.Page;
   return App ? <App key={id} id={id} /> : <NoPageForKind kind={kind} />;
 }

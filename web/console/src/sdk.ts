@@ -1,88 +1,41 @@
-// What the console asks of a client. The real one (@dormouse/client) and the one in memory (dev/fake) both fit.
+// The client SDK as the console uses it: which kinds it knows, and the host's figures read with care.
+import type { ActorRow, ActorTypes, Client as AnyClient, Handle, HostInfo as AnyHostInfo, ResumedNote, ViewSubscription } from "@dormouse/client";
+import type { TodoTypes } from "./apps/todo/types";
 
-export type LineStatus = "connecting" | "live" | "replaying" | "offline" | "closed";
-export interface Person { readonly id: string; readonly name: string }
-export interface Principal extends Person { readonly roles: readonly string[] }
+export type { ActorTypes, Handle, Person, Principal, ResumedNote, SignalNote, Status as LineStatus, StorageLike, ViewAt } from "@dormouse/client";
 
-/** What a refusal carries; the SDK throws it as an Error. */
-export interface Refusal { code: number; name: string; message: string; reason?: string }
-
-export interface Resumed {
-  readonly kind: "current" | "tail" | "snapshot" | "reset" | "gone";
-  /** Commits that passed while the line was down; null at first and after a reset. */
-  readonly missed: number | null;
-  readonly position: string;
-  readonly at: number;
-}
-
-export interface Subscription<V> {
-  readonly view: V | null;
-  readonly confirmed: V | null;
-  readonly position: string | null;
-  readonly pending: number;
-  readonly status: LineStatus;
-  readonly here: readonly Person[];
-  readonly resumed: Resumed | null;
-  readonly error: Refusal | null;
-  on(fn: () => void): () => void;
-  close(): void;
-}
-
-export interface SendOptions<V> { optimistic?: (view: V) => V }
-export interface Signalled { readonly from?: Person; readonly signal: unknown }
-export interface Moment<V> { readonly position: string; readonly view: V }
-export interface HistoryOf { readonly position: string; readonly created_at: number; readonly commits: readonly { readonly seq: number; readonly at: number }[] }
-export interface EventPage { readonly events: readonly { readonly seq: number; readonly at: number; readonly event: unknown }[] }
-
-export interface Handle<V, C> {
-  readonly id: string;
-  send(command: C, options?: SendOptions<V>): Promise<{ position: string }>;
-  subscribe(options?: { as?: "view" }): Subscription<V>;
-  signal(signal: unknown): void;
-  onSignal(fn: (signalled: Signalled) => void): () => void;
-  at(seq: number): Promise<Moment<V>>;
-  history(options?: { buckets?: number }): Promise<HistoryOf>;
-  events(options: { afterSeq: number; limit?: number }): Promise<EventPage>;
-}
-
-export interface Row {
-  readonly kind: string;
-  readonly id: string;
-  readonly title: string;
-  readonly status: string;
-  readonly members: readonly string[];
-  readonly position: string;
-  readonly updated_at: number;
-  readonly created_at: number;
-  readonly awake: boolean;
-  readonly next_wake?: number;
-}
-export interface ListQuery { mine?: boolean; status?: string; limit?: number; after?: string }
-export interface ListPage { readonly rows: readonly Row[]; readonly next?: string }
-
-export interface Activity { readonly at: number; readonly commits: number }
-/** Every figure may be missing: a host shows what it measured. */
-export interface Stats { live?: number; asleep?: number; commits?: number; last_wake_us?: number; connections?: number; activity?: readonly Activity[] }
-export interface HostInfo { readonly app: string; readonly version: string; readonly kinds: readonly { kind: string; title: string }[]; readonly stats?: Stats }
-
-export interface Kind<V, C> {
-  create(config?: unknown, options?: { key?: string }): Promise<Handle<V, C>>;
-  get(id: string): Handle<V, C>;
-  list(query?: ListQuery): Promise<ListPage>;
-}
-
-export interface Client {
-  readonly status: LineStatus;
-  readonly principal: Principal | null;
-  readonly waiting: number;
-  onStatus(fn: (status: LineStatus) => void): () => void;
-  onChange(fn: () => void): () => void;
-  unplug(): void;
-  plug(): void;
-  close(): void;
-  kinds(): Promise<HostInfo>;
-  actor<V = unknown, C = unknown>(kind: string): Kind<V, C>;
-}
+/** The kinds that have a page here; the list knows of others. */
+export interface Kinds { todo: TodoTypes; [kind: string]: ActorTypes }
+export type Client = AnyClient<Kinds>;
+export type Row = ActorRow;
+export type Room<T extends ActorTypes> = ViewSubscription<T["view"]>;
+export type AnyRoom = Pick<ViewSubscription<unknown>, "status" | "position"> & { readonly resumed: ResumedNote | null };
+export type AnyHandle = Pick<Handle, "signal" | "onSignal">;
 
 export interface ConnectOptions { name?: string; storage: Storage }
 export type Connect = (options: ConnectOptions) => Client;
+
+export interface Activity { readonly at: number; readonly commits: number }
+/** Every figure may be missing: only what the host measured is shown. */
+export interface Stats { live?: number; asleep?: number; commits?: number; last_wake_us?: number; connections?: number; activity?: readonly Activity[] }
+export type HostInfo = Omit<AnyHostInfo, "stats"> & { readonly stats: Stats };
+
+const FIGURES = ["live", "asleep", "commits", "last_wake_us", "connections"] as const;
+
+/** Hosts differ in what they measure, and a newer one may measure otherwise: what does not fit is left out. */
+export function readInfo(info: AnyHostInfo): HostInfo {
+  const raw = (info.stats ?? {}) as Record<string, unknown>;
+  const stats: Stats = {};
+  for (const name of FIGURES) {
+    const value = raw[name];
+    if (typeof value === "number" && Number.isFinite(value)) stats[name] = value;
+  }
+  if (Array.isArray(raw.activity)) stats.activity = raw.activity.filter(isActivity);
+  return { ...info, stats };
+}
+
+const isActivity = (entry: unknown): entry is Activity =>
+  typeof entry === "object" && entry !== null && typeof (entry as Activity).at === "number" && typeof (entry as Activity).commits === "number";
+
+/** Commands of this device that nobody has answered yet. */
+export const waitingIn = (room: Room<ActorTypes> | undefined): number => room?.pending.filter((command) => command.state !== "accepted").length ?? 0;

@@ -1,12 +1,17 @@
-// Stands in for src/connect.ts in `--mode fake` and in tests.
-import type { Connect } from "../../src/sdk";
-import { FakeClient } from "./client";
+// Stands in for src/connect.ts in `--mode fake` and in tests: the real SDK, a host in memory.
+import { createClient } from "@dormouse/client";
+import type { Connect, Kinds } from "../../src/sdk";
 import { FakeHost } from "./host";
+import { fakeFetch, fakeSocket } from "./line";
 import { seeded } from "./seed";
 
-export const fake: { host: FakeHost } = { host: import.meta.env.MODE === "test" ? new FakeHost() : seeded() };
+const test = import.meta.env.MODE === "test";
+
+export const fake: { host: FakeHost } = { host: test ? new FakeHost() : seeded() };
 
 // For scripts that take pictures: `fake.host.rooms.get("market").act(…)`.
-if (import.meta.env.MODE !== "test") (window as unknown as { fake: typeof fake }).fake = fake;
+if (!test) (window as unknown as { fake: typeof fake }).fake = fake;
 
-export const connect: Connect = (options) => new FakeClient(fake.host, options);
+export const connect: Connect = ({ name, storage }) => createClient<Kinds>({
+  endpoint: "http://fake", storage, fetch: fakeFetch(fake.host), WebSocket: fakeSocket(fake.host), ...(name === undefined ? {} : { name }),
+});

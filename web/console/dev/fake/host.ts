@@ -1,5 +1,5 @@
 // A host in memory: rooms with every state they had, who watches, and the figures of /v1.
-import type { Activity, HostInfo, Person, Row, Signalled } from "../../src/sdk";
+import type { Activity, HostInfo, Person, Row, SignalNote } from "../../src/sdk";
 import type { Command, TodoView } from "../../src/apps/todo/types";
 import { decide, empty, evolve, type State, type TodoEvent } from "./rules";
 
@@ -11,7 +11,7 @@ export class FakeRoom {
   readonly commits: Commit[] = [];
   readonly watchers = new Map<object, Person>();
   private readonly listeners = new Set<() => void>();
-  private readonly signals = new Set<(s: Signalled) => void>();
+  private readonly signals = new Set<(s: SignalNote) => void>();
   retired = false;
 
   constructor(readonly id: string, title: string, readonly createdAt: number) {
@@ -41,9 +41,9 @@ export class FakeRoom {
     this.changed();
   }
 
-  signal(signalled: Signalled) { for (const fn of this.signals) fn(signalled); }
+  signal(signalled: SignalNote) { for (const fn of this.signals) fn(signalled); }
   on(fn: () => void) { this.listeners.add(fn); return () => this.listeners.delete(fn); }
-  onSignal(fn: (s: Signalled) => void) { this.signals.add(fn); return () => this.signals.delete(fn); }
+  onSignal(fn: (s: SignalNote) => void) { this.signals.add(fn); return () => this.signals.delete(fn); }
   private changed() { for (const fn of [...this.listeners]) fn(); }
 }
 
@@ -52,12 +52,17 @@ export class FakeHost {
   /** Rooms of kinds that only stand in the list. */
   readonly others: Row[] = [];
   readonly keys = new Map<string, string>();
-  kinds: HostInfo["kinds"] = [{ kind: "todo", title: "Todo" }];
+  kinds: { kind: string; title: string }[] = [{ kind: "todo", title: "Todo" }];
   /** Asleep rooms that the list does not show, for large numbers in the hero. */
   unseen = 0;
   activity: Activity[] = [];
   lastWakeUs: number | undefined;
   latency = 40;
+  /** Nobody answers. */
+  down = false;
+  guests = 0;
+  /** First answers by command id. */
+  readonly answers = new Map<string, object>();
 
   create(title: string, key: string | undefined, id = Math.random().toString(36).slice(2, 10)): FakeRoom {
     const known = key === undefined ? undefined : this.keys.get(key);

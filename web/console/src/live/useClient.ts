@@ -1,6 +1,6 @@
 // A client and its subscriptions as React state.
 import { useCallback, useEffect, useReducer, useState, useSyncExternalStore } from "react";
-import type { Client, Handle, LineStatus, Subscription } from "../sdk";
+import type { ActorTypes, Client, Handle, LineStatus, Room } from "../sdk";
 
 export function useStatus(client: Client): LineStatus {
   return useSyncExternalStore(useCallback((fn) => client.onStatus(fn), [client]), () => client.status);
@@ -11,13 +11,13 @@ export function usePrincipal(client: Client) {
 }
 
 /** Subscribed while the component stands. The object is the SDK's own; each change renders again. */
-export function useSubscription<V, C>(handle: Handle<V, C>): Subscription<V> | undefined {
-  const [subscription, setSubscription] = useState<Subscription<V>>();
+export function useSubscription<T extends ActorTypes>(handle: Handle<T>): Room<T> | undefined {
+  const [subscription, setSubscription] = useState<Room<T>>();
   const [, changed] = useReducer((n: number) => n + 1, 0);
   useEffect(() => {
     const sub = handle.subscribe({ as: "view" });
     setSubscription(sub);
-    const off = sub.on(changed);
+    const off = sub.onChange(changed);
     return () => {
       off();
       sub.close();

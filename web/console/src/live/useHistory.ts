@@ -1,6 +1,6 @@
 // A room's history: the trace, and the view at any commit. Read once, then carried on by what the line brings.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Handle, Moment } from "../sdk";
+import type { ActorTypes, Handle, ViewAt } from "../sdk";
 import { type Axis, axis, type Sample } from "../ui/axis";
 import { place } from "../ui/position";
 
@@ -9,7 +9,7 @@ const BUCKETS = 240;
 /** A dragged slider passes many commits; only where it rests is asked for. */
 const RESTS = 70;
 
-export interface Looking<V> { seq: number; moment: Moment<V> | undefined; failed: boolean }
+export interface Looking<V> { seq: number; moment: ViewAt<V> | undefined; failed: boolean }
 
 export interface History<V> {
   axis: Axis;
@@ -20,7 +20,7 @@ export interface History<V> {
   now(): void;
 }
 
-export function useHistory<V, C>(handle: Handle<V, C>, position: string | null, live: boolean): History<V> {
+export function useHistory<T extends ActorTypes>(handle: Handle<T>, position: string | null, live: boolean): History<T["view"]> {
   const { samples, createdAt, failed } = useSamples(handle, position, live);
   const line = useMemo(() => axis(samples), [samples]);
   const [seq, setSeq] = useState<number>();
@@ -32,7 +32,7 @@ export function useHistory<V, C>(handle: Handle<V, C>, position: string | null, 
   return { axis: line, createdAt, failed, looking, lookAt, now };
 }
 
-function useSamples<V, C>(handle: Handle<V, C>, position: string | null, live: boolean) {
+function useSamples<T extends ActorTypes>(handle: Handle<T>, position: string | null, live: boolean) {
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   const [createdAt, setCreatedAt] = useState<number>();
   const [failed, setFailed] = useState(false);
@@ -64,9 +64,10 @@ function useSamples<V, C>(handle: Handle<V, C>, position: string | null, live: b
   return { samples, createdAt, failed };
 }
 
-function useMoment<V, C>(handle: Handle<V, C>, seq: number | undefined) {
-  const known = useRef(new Map<number, Moment<V>>());
-  const [answer, setAnswer] = useState<{ seq: number; moment: Moment<V> | undefined; failed: boolean }>();
+function useMoment<T extends ActorTypes>(handle: Handle<T>, seq: number | undefined) {
+  type V = T["view"];
+  const known = useRef(new Map<number, ViewAt<V>>());
+  const [answer, setAnswer] = useState<{ seq: number; moment: ViewAt<V> | undefined; failed: boolean }>();
 
   useEffect(() => { known.current.clear(); }, [handle]);
   useEffect(() => {

@@ -1,6 +1,6 @@
 // The line of one room in words: how it is, when it was last heard, and what passed while it was down.
 import { useEffect, useRef, useState } from "react";
-import type { Client, Resumed, Subscription } from "../sdk";
+import type { AnyRoom, Client, ResumedNote } from "../sdk";
 import type { Tone } from "../ui/Status";
 import { place } from "../ui/position";
 import { recall, remember } from "../ui/memory";
@@ -12,7 +12,7 @@ const STAYS = 15_000;
 
 export interface Line { tone: Tone; heardAt: number; note: string }
 
-export function tone(line: Client["status"], room: Subscription<unknown> | undefined): Tone {
+export function tone(line: Client["status"], room: AnyRoom | undefined): Tone {
   if (line === "closed" || line === "offline") return "offline";
   const status = line === "live" ? (room?.status ?? "connecting") : line;
   return status === "closed" ? "offline" : status;
@@ -22,7 +22,7 @@ export function tone(line: Client["status"], room: Subscription<unknown> | undef
  * `own` are the seqs of commits that this device made: they did not happen while it was away.
  * `remembered` names the place where the newest seq is kept between visits.
  */
-export function useLine(client: Client, sub: Subscription<unknown> | undefined, own: ReadonlySet<number>, remembered?: string): Line {
+export function useLine(client: Client, sub: AnyRoom | undefined, own: ReadonlySet<number>, remembered?: string): Line {
   const now = tone(useStatus(client), sub);
   const heardAt = useHeardAt(now);
   const note = useCatchUp(now, sub, own, remembered);
@@ -38,9 +38,9 @@ function useHeardAt(now: Tone): number {
   return now === "live" ? Date.now() : at.current;
 }
 
-function useCatchUp(now: Tone, sub: Subscription<unknown> | undefined, own: ReadonlySet<number>, remembered?: string): string {
+function useCatchUp(now: Tone, sub: AnyRoom | undefined, own: ReadonlySet<number>, remembered?: string): string {
   const [since, setSince] = useState<{ from: number; to: number; reset: boolean }>();
-  const seen = useRef<Resumed | null>(null);
+  const seen = useRef<ResumedNote | null>(null);
   const resumed = sub?.resumed ?? null;
   const position = sub?.position ?? null;
 
@@ -67,7 +67,7 @@ function useCatchUp(now: Tone, sub: Subscription<unknown> | undefined, own: Read
 }
 
 /** The commits that this device did not hear: since the drop, or on a first look since the last visit. */
-function passed(resumed: Resumed, position: string, remembered?: string) {
+function passed(resumed: ResumedNote, position: string, remembered?: string) {
   const head = place(position);
   if (resumed.kind === "reset") return { from: head.seq, to: head.seq, reset: true };
   if (resumed.missed !== null) return { from: head.seq - resumed.missed, to: head.seq, reset: false };

@@ -1,6 +1,6 @@
 // Who is here, who types, and who left while we watched.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Handle, Person } from "../sdk";
+import type { AnyHandle, Person } from "../sdk";
 
 /** A signal is heard for this long; typing goes on is said again sooner. */
 const TYPING_LASTS = 3000;
@@ -9,7 +9,7 @@ const TYPING_EVERY = 1200;
 export interface Presence extends Person { state: "here" | "typing" | "left"; leftAt?: number }
 
 /** Ids of those who type. Reads any signal `{typing: true}`. */
-export function useTyping<V, C>(handle: Handle<V, C>, me: string | undefined) {
+export function useTyping(handle: AnyHandle, me: string | undefined) {
   const [until, setUntil] = useState<Record<string, { name: string; until: number }>>({});
   const said = useRef(0);
 

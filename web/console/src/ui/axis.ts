@@ -93,12 +93,13 @@ function lookups(list: Step[], bars: Bar[], slot: number): Pick<Axis, "x" | "seq
     },
     seqAt(x) {
       if (list.length === 0) return 0;
-      let best = 0;
-      for (let i = 1; i < bars.length; i++) if (Math.abs(middle(i) - x) < Math.abs(middle(best) - x)) best = i;
-      // Within a sample that stands for several commits, count back from its end.
-      const step = list[best]!;
-      const back = Math.round((middle(best) - x) / slot);
-      return step.seq - Math.min(step.count - 1, Math.max(0, back));
+      const after = bars.findIndex((_, i) => middle(i) >= x);
+      if (after <= 0) return list[after < 0 ? list.length - 1 : 0]!.seq;
+      // Back from the bar to the right, at most to the first commit that it stands for; beyond is sleep, or the bar before.
+      const { seq, count } = list[after]!;
+      const back = Math.min(count - 1, Math.round((middle(after) - x) / slot));
+      const gap = middle(after) - back * slot - x;
+      return gap > x - middle(after - 1) ? list[after - 1]!.seq : seq - back;
     },
     at(seq) {
       const step = list[index(seq)];

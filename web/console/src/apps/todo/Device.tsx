@@ -3,7 +3,7 @@ import { type ReactNode, useCallback, useMemo, useRef, useState } from "react";
 import { usePlug } from "../../live/useClient";
 import type { Looking } from "../../live/useHistory";
 import { offline } from "../../live/words";
-import type { Client } from "../../sdk";
+import { type Client, waitingIn } from "../../sdk";
 import { short } from "../../ui/position";
 import { Status } from "../../ui/Status";
 import { Icon } from "../../ui/Sprite";
@@ -14,8 +14,8 @@ import type { SeatBook } from "../../ui/seats";
 import { AddField } from "./AddField";
 import { Items } from "./Items";
 import type { RowActions } from "./ItemRow";
-import { type Row, rows } from "./rows";
-import type { TodoView } from "./types";
+import { rows } from "./rows";
+import type { Item, TodoView } from "./types";
 import { bringBack, type useTodo } from "./useTodo";
 
 type Room = ReturnType<typeof useTodo>;
@@ -42,19 +42,18 @@ export function Device({ client, room, seats, name, about, looking, onNow, child
   const seen = looking?.moment;
   const list = looking ? (seen ? rows(seen.view, seen.view, []) : room.list) : room.list;
   const down = line.tone === "offline";
-  const done = list.filter((row) => row.item.done && !row.ghost);
 
   return (
     <section ref={body} className={`plate device${down ? " device--down" : ""}`} aria-label={name}>
       <header>
         <div>
           <h2>{name}</h2>
-          <p className="tiny faint" aria-live="polite">{note(looking, down, line.note) || about}</p>
+          <p className={`tiny ${line.note ? "quiet" : "faint"}`} aria-live="polite">{note(looking, down, line.note) || about}</p>
         </div>
         <span className="push row">
           {looking
             ? <Status tone="replaying" words={`Looking at ${seen ? short(seen.position) : `commit ${looking.seq}`}`} spoken />
-            : <Status tone={line.tone} {...(down && { words: offline(sub?.pending ?? 0) })} spoken />}
+            : <Status tone={line.tone} {...(down && { words: offline(waitingIn(sub)) })} spoken />}
           {children}
         </span>
       </header>
@@ -64,8 +63,7 @@ export function Device({ client, room, seats, name, about, looking, onNow, child
         : <AddField text={text} gold={!plug.pulled} onText={setText} onAdd={(title) => void room.run({ type: "add_todo", title })} typing={room.say} />}
       <footer>
         <Heard position={sub?.position ?? null} down={down} at={line.heardAt} />
-        {done.length > 0 && !looking && <button className="btn btn--quiet push" onClick={() => actions.clear(done)}>Clear {done.length} done</button>}
-        <button className={`btn${done.length > 0 && !looking ? "" : " push"}${plug.pulled && !looking ? " btn--go" : ""}`} onClick={plug.toggle}>
+        <button className={`btn push${plug.pulled && !looking ? " btn--go" : ""}`} onClick={plug.toggle}>
           <Icon name="plug" className="ico" />{plug.pulled ? "Plug back in" : "Pull the plug"}
         </button>
       </footer>
@@ -92,30 +90,32 @@ function Heard({ position, down, at }: { position: string | null; down: boolean;
 }
 
 /** What a row may ask for. Deleting carries its way back, and the keyboard goes on to the next row. */
-function useActions(room: Room, body: React.RefObject<HTMLElement | null>, putBack: (text: string) => void) {
+function useActions(room: Room, body: React.RefObject<HTMLElement | null>, putBack: (text: string) => void): RowActions {
   const toast = useToast();
   const { run, handle, say } = room;
-  const restore = useCallback((list: readonly Row[]) => void bringBack(handle, run, list.map((row) => row.item)), [handle, run]);
-
-  return useMemo((): RowActions & { clear(rows: readonly Row[]): void } => ({
+  return useMemo(() => ({
     toggle: (id) => void run({ type: "toggle_todo", id }),
     update: (id, title) => void run({ type: "update_todo", id, title }),
-    remove(row) {
-      focusNext(body.current, row.id);
-      void run({ type: "delete_todo", id: row.id });
-      toast(`Deleted “${row.item.title}”.`, () => restore([row]));
-    },
-    clear(list) {
-      body.current?.querySelector<HTMLElement>(".add input")?.focus();
-      void run({ type: "clear_completed" });
-      toast(`Cleared ${list.length} done.`, () => restore(list));
+    remove({ id, item }) {
+      focusNext(body.current, id);
+      void run({ type: "delete_todo", id });
+      toast(`Deleted “${item.title}”.`, () => void bringBack(handle, run, [item]));
     },
     putBack(text) {
       putBack(text);
       body.current?.querySelector<HTMLElement>(".add input")?.focus();
     },
     typing: say,
-  }), [run, restore, toast, say, body, putBack]);
+  }), [run, handle, toast, say, body, putBack]);
+}
+
+/** Clears what is done, with the way back. */
+export function useClear({ run, handle }: Room): (done: readonly Item[]) => void {
+  const toast = useToast();
+  return useCallback((done) => {
+    void run({ type: "clear_completed" });
+    toast(`Cleared ${done.length} done.`, () => void bringBack(handle, run, done));
+  }, [run, handle, toast]);
 }
 
 function focusNext(plate: HTMLElement | null, id: string) {

@@ -16,7 +16,7 @@ import { Icon } from "../../ui/Sprite";
 import { Status } from "../../ui/Status";
 import { ago } from "../../ui/time";
 import { TopBar } from "../../ui/TopBar";
-import { Device } from "./Device";
+import { Device, useClear } from "./Device";
 import { byCreation } from "./reduce";
 import { TimeBar } from "./TimeBar";
 import { TITLE_MAX, type TodoView } from "./types";
@@ -45,7 +45,7 @@ export default function TodoPage({ id }: { id: string }) {
       <TopBar title={view ? title : ""} parent><Status tone={line.tone} /></TopBar>
       <main className="todo">
         <div className="head">
-          <Heading view={view} title={title} ask={setAsking} />
+          <Heading room={room} title={title} past={history.looking !== undefined} ask={setAsking} />
           <People people={people(room, seats, name, () => setAsking("name"))} />
         </div>
         <div className="devices">
@@ -62,14 +62,17 @@ export default function TodoPage({ id }: { id: string }) {
   );
 }
 
-function Heading({ view, title, ask }: { view: TodoView | null; title: string; ask(what: Asking): void }) {
-  if (!view) return <div />;
-  const items = Object.values(view.items);
+function Heading({ room, title, past, ask }: { room: Room; title: string; past: boolean; ask(what: Asking): void }) {
+  const clear = useClear(room);
+  if (!room.view) return <div />;
+  const items = Object.values(room.view.items);
+  const done = items.filter((item) => item.done);
   return (
     <div>
       <h1>{title}</h1>
       <p className="quiet small head__line">
-        <span>{things(items.length, items.filter((item) => item.done).length)}<span className="wide"> Anyone with the link can change it.</span></span>
+        <span>{things(items.length, done.length)}<span className="wide"> Anyone with the link can change it.</span></span>
+        {done.length > 0 && !past && <button className="btn--text" onClick={() => clear(done)}>Clear {done.length} done</button>}
         <ShareLink title={title} />
         <button className="btn--text" onClick={() => ask("title")}>Rename</button>
       </p>

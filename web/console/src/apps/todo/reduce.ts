@@ -1,5 +1,6 @@
 // What a command will do to the view, before the host says so. The SDK runs these over every newer confirmed view,
-// so each takes the view as it is by then: an item that is gone stays gone, and the rules will refuse the command.
+// so each takes the view as it is by then: an item that is gone stays gone, and the rules will refuse the command. A view
+// may have the command already, because it can arrive before the answer; doing it once more must then change nothing.
 import type { Person } from "../../sdk";
 import type { Command, Item, TodoView } from "./types";
 
@@ -17,19 +18,34 @@ export function byCreation(a: string, b: string): number {
   return number(a) - number(b);
 }
 
-export interface Draft { id: string; by: Person; at: number }
+/** What was true when the command was given, so that it can be recognised in a later view. */
+export interface Draft {
+  id: string;
+  by: Person;
+  at: number;
+  /** The items that were there. */
+  known: ReadonlySet<string>;
+  /** How many things of this title wait here, this one included: the same word twice is two things. */
+  nth: number;
+  /** What a toggle makes of its item. */
+  done: boolean;
+}
 
-export function reduce(view: TodoView, command: Command, draft?: Draft): TodoView {
+export function draftOf(view: TodoView | null, command: Command, by: Person): Draft {
+  const items = view?.items ?? {};
+  const twins = command.type === "add_todo" ? Object.entries(items).filter(([id, item]) => isWaitingId(id) && item.title === command.title.trim()).length : 0;
+  const done = command.type === "toggle_todo" ? !items[command.id]?.done : false;
+  return { id: waitingId(), by, at: Date.now(), known: new Set(Object.keys(items)), nth: twins + 1, done };
+}
+
+export function reduce(view: TodoView, command: Command, draft: Draft): TodoView {
   switch (command.type) {
-    case "add_todo": {
-      if (!draft) return view;
-      const item: Item = { title: command.title.trim(), done: false, by: draft.by, created_at: draft.at };
-      return counted({ ...view, items: { ...view.items, [draft.id]: item } });
-    }
+    case "add_todo":
+      return add(view, command.title.trim(), draft);
     case "update_todo":
       return change(view, command.id, (item) => ({ ...item, title: command.title.trim() }));
     case "toggle_todo":
-      return change(view, command.id, (item) => ({ ...item, done: !item.done }));
+      return change(view, command.id, (item) => ({ ...item, done: draft.done }));
     case "delete_todo":
       return keep(view, (id) => id !== command.id);
     case "clear_completed":
@@ -37,6 +53,13 @@ export function reduce(view: TodoView, command: Command, draft?: Draft): TodoVie
     case "rename_list":
       return { ...view, title: command.title.trim() };
   }
+}
+
+function add(view: TodoView, title: string, draft: Draft): TodoView {
+  const arrived = Object.entries(view.items).filter(([id, item]) => !isWaitingId(id) && !draft.known.has(id) && item.by.id === draft.by.id && item.title === title);
+  if (arrived.length >= draft.nth) return view;
+  const item: Item = { title, done: false, by: draft.by, created_at: draft.at };
+  return counted({ ...view, items: { ...view.items, [draft.id]: item } });
 }
 
 function change(view: TodoView, id: string, to: (item: Item) => Item): TodoView {

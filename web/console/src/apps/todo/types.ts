@@ -13,7 +13,12 @@ export type Command =
   | { type: "clear_completed" }
   | { type: "rename_list"; title: string };
 
-export type TodoHandle = Handle<TodoView, Command>;
+/** What the journal reveals; the console reads only the first. */
+export type TodoEvent = { type: "todo_added"; id: string; title: string; by: Person } | { type: "todo_renamed" | "todo_toggled" | "todo_deleted" | "completed_cleared" | "list_renamed" };
+
+export interface TodoTypes { config: { title?: string }; command: Command; event: TodoEvent; view: TodoView }
+
+export type TodoHandle = Handle<TodoTypes>;
 
 export const TITLE_MAX = 200;
 export const ITEMS_MAX = 500;

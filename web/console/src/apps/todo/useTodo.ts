@@ -1,14 +1,14 @@
 // One device's look at one list: the room, the commands, what was refused.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Client, Person } from "../../sdk";
+import type { Client, Person, Room } from "../../sdk";
 import { usePrincipal, useSubscription } from "../../live/useClient";
 import { useLine } from "../../live/useLine";
 import { usePresence, useTyping } from "../../live/usePresence";
 import { refused as inWords } from "../../live/words";
 import { place } from "../../ui/position";
-import { type Draft, reduce, waitingId } from "./reduce";
+import { draftOf, type Draft, reduce } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
-import type { Command, Item, TodoHandle, TodoView } from "./types";
+import type { Command, Item, TodoHandle, TodoTypes, TodoView } from "./types";
 import { REASONS } from "./words";
 
 /** How long a refused row stays to be read, and a new one keeps its wash. */
@@ -18,10 +18,10 @@ const WASH_STAYS = 2000;
 export type Run = (command: Command) => Promise<{ position: string } | undefined>;
 
 export function useTodo(client: Client, id: string, remembered?: string) {
-  const handle = useMemo(() => client.actor<TodoView, Command>("todo").get(id), [client, id]);
+  const handle = useMemo(() => client.actor("todo").get(id), [client, id]);
   const principal = usePrincipal(client);
   const sub = useSubscription(handle);
-  const { run, refusals, own } = useCommands(handle, sub?.view ?? null, principal);
+  const { run, refusals, own } = useCommands(handle, sub, principal);
   const line = useLine(client, sub, own, remembered);
   const { typing, say } = useTyping(handle, principal?.id);
   const people = usePresence(sub?.here ?? NOBODY, typing);
@@ -34,15 +34,15 @@ export function useTodo(client: Client, id: string, remembered?: string) {
 
 const NOBODY: readonly Person[] = [];
 
-function useCommands(handle: TodoHandle, view: TodoView | null, principal: Person | null) {
+function useCommands(handle: TodoHandle, sub: Room<TodoTypes> | undefined, principal: Person | null) {
   const [refusals, setRefusals] = useState<readonly Refused[]>([]);
   const [own, setOwn] = useState<ReadonlySet<number>>(new Set());
-  const latest = useRef({ view, principal });
-  latest.current = { view, principal };
+  const latest = useRef({ sub, principal });
+  latest.current = { sub, principal };
 
   const run: Run = useCallback(async (command) => {
-    const draft: Draft = { id: waitingId(), by: latest.current.principal ?? { id: "", name: "You" }, at: Date.now() };
-    const before = latest.current.view;
+    const before = latest.current.sub?.view ?? null;
+    const draft = draftOf(before, command, latest.current.principal ?? { id: "", name: "You" });
     try {
       const answer = await handle.send(command, { optimistic: (now) => reduce(now, command, draft) });
       setOwn((old) => new Set(old).add(place(answer.position).seq));
@@ -101,7 +101,7 @@ export async function bringBack(handle: TodoHandle, run: Run, items: readonly It
     const added = await run({ type: "add_todo", title: item.title });
     if (!added || !item.done) continue;
     const page = await handle.events({ afterSeq: place(added.position).seq - 1, limit: 1 });
-    const event = page.events[0]?.event as { type?: string; id?: string } | undefined;
-    if (event?.type === "todo_added" && event.id) await run({ type: "toggle_todo", id: event.id });
+    const event = page.events[0]?.event;
+    if (event?.type === "todo_added") await run({ type: "toggle_todo", id: event.id });
   }
 }

@@ -1,7 +1,6 @@
 // Rows in words, and in order.
 import type { Row } from "../../sdk";
-import { ago, span } from "../../ui/time";
-import { clock } from "../../ui/time";
+import { ago, clock, span } from "../../ui/time";
 import { plural } from "../../ui/words";
 
 const key = (row: Row) => `${row.kind}/${row.id}`;
@@ -24,7 +23,8 @@ export function nowWords(row: Row, now: number): string {
 }
 
 /** The list gives ids, not names: how many, and whether I am one of them. */
-export function memberWords(members: readonly string[], me: string | undefined): string {
+export function memberWords(members: unknown, me: string | undefined): string {
+  if (!Array.isArray(members)) return "";
   const mine = me !== undefined && members.includes(me);
   const others = members.length - (mine ? 1 : 0);
   if (members.length === 0) return "";

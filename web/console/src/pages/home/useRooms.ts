@@ -1,6 +1,6 @@
 // What home shows: the host's own figures and the rooms of each kind, newest first, a page at a time.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Client, HostInfo, Row } from "../../sdk";
+import { type Client, type HostInfo, readInfo, type Row } from "../../sdk";
 import { merge } from "./rooms";
 
 /** While somebody looks; a hidden page asks nothing. */
@@ -27,7 +27,7 @@ export function useRooms(client: Client, kind: string | undefined): Rooms {
   const loaded = useRef(new Set<string>());
 
   const refresh = useCallback(async () => {
-    const host = await client.kinds();
+    const host = readInfo(await client.kinds());
     const pages = await Promise.all(host.kinds.map(async ({ kind }) => ({ kind, page: await client.actor(kind).list({ limit: PAGE }) })));
     setInfo(host);
     setRows((old) => merge(old, pages.flatMap(({ page }) => page.rows)));
