@@ -1,11 +1,17 @@
 //! The load driver, a process of its own. Prints one line of JSON.
 
-use std::io;
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use dormouse_bench::driver::{Dialect, FanOut, Load, Target, fan_out, load};
+use dormouse_bench::driver::{
+    Crowd, Dialect, FanOut, First, Load, Progress, Target, fan_out, fill, first_answers, idle, live, load, storm,
+};
 use dormouse_bench::machine;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 use tokio::runtime;
 use tokio::task::LocalSet;
@@ -34,7 +40,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Work {
-    /// Rooms with one client each.
+    /// Commands a second and their latency, in rooms with one client each.
     Load {
         /// How many rooms.
         #[arg(long, default_value_t = 1)]
@@ -43,7 +49,7 @@ enum Work {
         #[arg(long, default_value_t = 1)]
         depth: usize,
     },
-    /// One room with many viewers.
+    /// Deliveries a second in one room with many viewers.
     Fan {
         /// How many viewers.
         #[arg(long, default_value_t = 200)]
@@ -52,6 +58,50 @@ enum Work {
         #[arg(long, default_value_t = 4)]
         window: usize,
     },
+    /// Makes rooms and gives each so many commands.
+    Fill {
+        /// How many rooms.
+        #[arg(long)]
+        rooms: usize,
+        /// Commands of each room.
+        #[arg(long, default_value_t = 1)]
+        commands: usize,
+    },
+    /// Memory of rooms that are awake.
+    Live {
+        /// How many rooms.
+        #[arg(long, default_value_t = 2_000)]
+        rooms: usize,
+        /// Commands of each room.
+        #[arg(long, default_value_t = 200)]
+        commands: usize,
+    },
+    /// Memory of connections that do nothing.
+    Idle(CrowdArgs),
+    /// Everybody loses the connection and comes back at once.
+    Storm(CrowdArgs),
+    /// First answers of rooms that sleep.
+    First {
+        /// A file with the rooms, one a line.
+        #[arg(long)]
+        rooms: PathBuf,
+        /// Commits that each has at least.
+        #[arg(long)]
+        commits: u64,
+        /// Drop the page cache of this data directory before each request.
+        #[arg(long)]
+        cold: Option<PathBuf>,
+    },
+}
+
+#[derive(clap::Args)]
+struct CrowdArgs {
+    /// How many clients.
+    #[arg(long, default_value_t = 5_000)]
+    clients: usize,
+    /// Watch rooms, four clients each.
+    #[arg(long)]
+    watch: bool,
 }
 
 fn main() -> io::Result<()> {
@@ -65,12 +115,35 @@ async fn run(args: Args) -> io::Result<()> {
     let target = Target { dialect: args.dialect, port: args.port };
     let (warmup, measure) = (Duration::from_secs_f64(args.warmup), Duration::from_secs_f64(args.seconds));
     let server = args.server_pid;
+    let crowd = |crowd: CrowdArgs| Crowd { clients: crowd.clients, watch: crowd.watch, server };
     match args.work {
         Work::Load { rooms, depth } => print(&load(target, Load { rooms, depth, warmup, measure, server }).await?),
         Work::Fan { viewers, window } => {
             print(&fan_out(target, FanOut { viewers, window, warmup, measure, server }).await?)
         }
+        Work::Fill { rooms, commands } => print(&fill(target, rooms, commands, bar(rooms)).await?),
+        Work::Live { rooms, commands } => print(&live(target, rooms, commands, server, bar(rooms)).await?),
+        Work::Idle(args) => print(&idle(target, crowd(args)).await?),
+        Work::Storm(args) => print(&storm(target, crowd(args)).await?),
+        Work::First { rooms, commits, cold } => {
+            let rooms = fs::read_to_string(rooms)?.lines().map(str::to_owned).collect();
+            print(&first_answers(target, First { rooms, commits, cold }).await?)
+        }
     }
+}
+
+/// A bar on the terminal, nothing in a pipe. It goes to standard error, the report to standard output.
+fn bar(rooms: usize) -> Progress {
+    if !io::stderr().is_terminal() {
+        return Rc::new(|_| {});
+    }
+    let bar = ProgressBar::with_draw_target(Some(rooms as u64), ProgressDrawTarget::stderr_with_hz(5));
+    Rc::new(move |done| {
+        bar.set_position(done as u64);
+        if done == rooms {
+            bar.finish_and_clear();
+        }
+    })
 }
 
 fn print(report: &impl Serialize) -> io::Result<()> {

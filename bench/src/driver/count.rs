@@ -80,8 +80,8 @@ pub(super) struct Fan {
 }
 
 impl Fan {
-    pub(super) fn new(viewers: usize, seq: u64) -> Self {
-        Self { viewers, seen_by: VecDeque::new(), full: seq }
+    pub(super) fn new(viewers: usize) -> Self {
+        Self { viewers, seen_by: VecDeque::new(), full: 0 }
     }
 
     /// The newest commit that all viewers have seen.
@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn a_commit_is_complete_when_the_last_viewer_has_it() {
-        let mut fan = Fan::new(2, 10);
+        let mut fan = Fan::new(2);
+        fan.advance(0, 10);
+        assert!(fan.advance(0, 10));
         assert!(!fan.advance(10, 12));
         assert_eq!(fan.full(), 10);
         assert!(fan.advance(10, 11));

@@ -125,20 +125,31 @@ fn seq_of(position: &str) -> Option<u64> {
     number(position.split(':').nth(1)?.as_bytes())
 }
 
-/// The commands of one client: everything but the number is made once.
+/// How one client's commands are written: everything but the number is made once.
 pub(super) struct Commands {
+    /// The client's outbox; raw servers know none.
+    outbox: Option<String>,
     head: String,
     tail: &'static str,
 }
 
 impl Commands {
     pub(super) fn raw() -> Self {
-        Self { head: r#"{"n":"#.to_owned(), tail: "}" }
+        Self { outbox: None, head: r#"{"n":"#.to_owned(), tail: "}" }
     }
 
-    pub(super) fn dormouse(actor: &str, outbox: &str) -> Self {
-        let head = format!(r#"{{"action":"send","actor":"{actor}","command_id":"{outbox}:"#);
-        Self { head, tail: r#"","command":{"type":"add","by":1}}"# }
+    pub(super) fn dormouse(actor: &str, outbox: String) -> Self {
+        let tail = r#"","command":{"type":"add","by":1}}"#;
+        let mut commands = Self { outbox: Some(outbox), head: String::new(), tail };
+        commands.aim(actor);
+        commands
+    }
+
+    /// Sends the next ones to another actor. A raw client stays in the room of its handshake.
+    pub(super) fn aim(&mut self, actor: &str) {
+        if let Some(outbox) = &self.outbox {
+            self.head = format!(r#"{{"action":"send","actor":"{actor}","command_id":"{outbox}:"#);
+        }
     }
 
     pub(super) fn write(&self, n: u64, into: &mut Vec<u8>) {
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn commands_and_subscriptions_are_json_of_the_protocol() {
         let mut bytes = Vec::new();
-        Commands::dormouse("counter/a", "o1").write(3, &mut bytes);
+        Commands::dormouse("counter/a", "o1".to_owned()).write(3, &mut bytes);
         let send: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(send["command_id"], "o1:3");
         assert_eq!(send["command"]["by"], 1);

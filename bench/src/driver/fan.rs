@@ -4,6 +4,7 @@
 //! that is far behind, so nothing is merged because the driver was slow.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tokio::time::sleep;
 
 use super::count::{Fan, InFlight, Seen};
 use super::dialect::{Dialect, Frame};
+use super::fill::make;
 use super::report::{BusyMeter, FanReport, Latency, latencies};
 use super::session::{Session, Target, refused};
 
@@ -48,25 +50,15 @@ struct Room {
 /// # Errors
 /// If the server refuses something or goes away.
 pub async fn fan_out(target: Target, fan: FanOut) -> io::Result<FanReport> {
-    let rooms = target.rooms(1).await?;
-    let sender = target.join(&rooms[0], false, None).await?;
-    let mut viewers = Vec::with_capacity(fan.viewers);
-    for _ in 0..fan.viewers {
-        viewers.push(target.join(&rooms[0], true, None).await?);
-    }
-    let first = viewers.iter().map(|viewer| viewer.seen.seq).max().unwrap_or_default();
-    let room = Rc::new(Room {
-        fan: RefCell::new(Fan::new(fan.viewers, first)),
-        completed: Notify::new(),
-        measuring: Cell::new(false),
-        deliveries: Cell::default(),
-        spanned: Cell::default(),
-        nanos: RefCell::new(latencies()),
-    });
+    let made = make(target, 1).await?;
+    let room = Rc::new(Room::new(fan.viewers));
     let mut clients = JoinSet::new();
-    for session in viewers {
+    for index in 0..fan.viewers {
+        let session = target.join(index, &made[0], true).await?;
+        // Read from now on: each who joins is announced to all who are there.
         clients.spawn_local(viewer(session, target.dialect, room.clone()));
     }
+    let sender = target.join(fan.viewers, &made[0], false).await?;
     clients.spawn_local(send(sender, target.dialect, fan.window, room.clone()));
     tokio::select! {
         report = measure(&room, fan) => report,
@@ -98,6 +90,7 @@ async fn measure(room: &Room, fan: FanOut) -> io::Result<FanReport> {
 }
 
 async fn viewer(mut session: Session, dialect: Dialect, room: Rc<Room>) -> io::Result<()> {
+    room.fan.borrow_mut().advance(0, session.seen.seq);
     loop {
         session.socket.flush().await?;
         session.socket.read().await?;
@@ -116,6 +109,17 @@ async fn viewer(mut session: Session, dialect: Dialect, room: Rc<Room>) -> io::R
 }
 
 impl Room {
+    fn new(viewers: usize) -> Self {
+        Self {
+            fan: RefCell::new(Fan::new(viewers)),
+            completed: Notify::new(),
+            measuring: Cell::new(false),
+            deliveries: Cell::default(),
+            spanned: Cell::default(),
+            nanos: RefCell::new(latencies()),
+        }
+    }
+
     fn count(&self, seen: &mut Seen, seq: u64) {
         let spanned = seen.advance(seq);
         if self.measuring.get() && spanned > 0 {
@@ -165,7 +169,7 @@ async fn send(mut session: Session, dialect: Dialect, window: usize, room: Rc<Ro
 
 /// Answered commits that some viewer has not seen, and when their commands were sent.
 #[derive(Default)]
-struct Behind(std::collections::VecDeque<(u64, Instant)>);
+struct Behind(VecDeque<(u64, Instant)>);
 
 impl Behind {
     fn len(&self) -> usize {

@@ -19,7 +19,7 @@ pub(super) struct Http {
 
 impl Http {
     /// Connects, as nobody yet.
-    pub(super) async fn open(port: u16, source: Option<Ipv4Addr>) -> io::Result<Self> {
+    pub(super) async fn open(port: u16, source: Ipv4Addr) -> io::Result<Self> {
         Ok(Self { stream: connect_tcp(port, source).await?, port, token: None, inbox: Vec::new() })
     }
 
@@ -32,15 +32,10 @@ impl Http {
         Ok(token)
     }
 
-    /// Acts as the guest with this token.
-    pub(super) fn sign_in(&mut self, token: &str) {
-        self.token = Some(token.to_owned());
-    }
-
-    /// Makes a counter and returns its id.
+    /// Makes a counter and returns its address, `kind/id`.
     pub(super) async fn create(&mut self) -> io::Result<String> {
         let answer = self.json("POST", "/v1/counter", "{}").await?;
-        Ok(answer["id"].as_str().ok_or(ErrorKind::InvalidData)?.to_owned())
+        Ok(format!("counter/{}", answer["id"].as_str().ok_or(ErrorKind::InvalidData)?))
     }
 
     /// Sends a request and returns the answer's JSON, or an error that says what the server said.

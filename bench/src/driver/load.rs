@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::count::InFlight;
 use super::dialect::{Dialect, Frame};
+use super::fill::make;
 use super::report::{BusyMeter, Latency, LoadReport, latencies};
 use super::session::{Session, Target, refused};
 
@@ -52,15 +53,10 @@ struct Meter {
 /// # Errors
 /// If the server refuses something, goes away or loses an answer.
 pub async fn load(target: Target, load: Load) -> io::Result<LoadReport> {
-    let meter = Rc::new(Meter {
-        phase: Cell::new(Phase::Warmup),
-        answers: Cell::default(),
-        strays: Cell::default(),
-        nanos: RefCell::new(latencies()),
-    });
+    let meter = Rc::new(Meter::new());
     let mut sessions = Vec::with_capacity(load.rooms);
-    for room in target.rooms(load.rooms).await? {
-        sessions.push(target.join(&room, true, None).await?);
+    for (index, room) in make(target, load.rooms).await?.iter().enumerate() {
+        sessions.push(target.join(index, room, true).await?);
     }
     let mut clients = JoinSet::new();
     for session in sessions {
@@ -74,13 +70,8 @@ pub async fn load(target: Target, load: Load) -> io::Result<LoadReport> {
     meter.phase.set(Phase::Drain);
     let elapsed = start.elapsed();
     let busy = busy.stop()?;
-    let drained = timeout(DRAIN, async {
-        while let Some(client) = clients.join_next().await {
-            client.map_err(io::Error::other)??;
-        }
-        io::Result::Ok(())
-    });
-    drained.await.map_err(|_| io::Error::other("commands were never answered"))??;
+    let drained = timeout(DRAIN, all(&mut clients)).await;
+    drained.map_err(|_| io::Error::other("commands were never answered"))??;
     let latency = Latency::of(&meter.nanos.borrow());
     let answers = meter.answers.get();
     let per_second = answers as f64 / elapsed.as_secs_f64();
@@ -128,7 +119,19 @@ fn check(newest: u64, commands: u64, dialect: Dialect) -> io::Result<()> {
     Err(io::Error::other(format!("{commands} commands were answered, but the newest commit is {newest}")))
 }
 
+async fn all(clients: &mut JoinSet<io::Result<()>>) -> io::Result<()> {
+    while let Some(client) = clients.join_next().await {
+        client.map_err(io::Error::other)??;
+    }
+    Ok(())
+}
+
 impl Meter {
+    fn new() -> Self {
+        let (phase, nanos) = (Cell::new(Phase::Warmup), RefCell::new(latencies()));
+        Self { phase, answers: Cell::default(), strays: Cell::default(), nanos }
+    }
+
     fn count(&self, latency: Option<Duration>) {
         let Some(latency) = latency else {
             self.strays.set(self.strays.get() + 1);

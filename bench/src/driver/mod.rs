@@ -4,17 +4,25 @@
 //! frame: a server that answers with two frames gains nothing, and one that merges five commits delivers once.
 
 mod count;
+mod crowd;
 mod dialect;
 mod fan;
+mod fill;
+mod first;
 mod http;
+mod live;
 mod load;
 mod report;
 mod scan;
 mod session;
 mod socket;
 
+pub use crowd::{Crowd, idle, storm};
 pub use dialect::Dialect;
 pub use fan::{FanOut, fan_out};
+pub use fill::{Progress, fill};
+pub use first::{First, first_answers};
+pub use live::live;
 pub use load::{Load, load};
-pub use report::{Busy, FanReport, Latency, Limit, LoadReport};
+pub use report::{Busy, FanReport, FillReport, FirstReport, Latency, Limit, LoadReport, MemoryReport, StormReport};
 pub use session::Target;

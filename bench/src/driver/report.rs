@@ -18,6 +18,8 @@ pub struct Busy {
     pub driver_cores: f64,
     /// Cores that the server used.
     pub server_cores: f64,
+    /// Cores that neither of them used: builds, other services. They make a figure worse than it is.
+    pub other_cores: f64,
     /// What was the limit.
     pub limit: Limit,
 }
@@ -28,7 +30,7 @@ pub struct Busy {
 pub enum Limit {
     /// The driver's thread: the figure is a lower bound of the server's.
     Driver,
-    /// Server and driver together used the machine up.
+    /// No core was left: server, driver and whoever else.
     Machine,
     /// Neither: the server's own waits, such as the disk.
     Server,
@@ -37,27 +39,31 @@ pub enum Limit {
 /// Processor time of both sides at the start of a measurement.
 pub(super) struct BusyMeter {
     server: u32,
-    driver_before: Cpu,
-    server_before: Cpu,
+    driver: Cpu,
+    of_server: Cpu,
+    machine: Cpu,
 }
 
 impl BusyMeter {
     pub(super) fn start(server: u32) -> io::Result<Self> {
-        Ok(Self { server, driver_before: Cpu::of(process::id())?, server_before: Cpu::of(server)? })
+        let (driver, of_server) = (Cpu::of(process::id())?, Cpu::of(server)?);
+        Ok(Self { server, driver, of_server, machine: Cpu::of_machine()? })
     }
 
     pub(super) fn stop(self) -> io::Result<Busy> {
-        let driver_cores = Cpu::of(process::id())?.cores_since(&self.driver_before);
-        let server_cores = Cpu::of(self.server)?.cores_since(&self.server_before);
+        let driver_cores = Cpu::of(process::id())?.cores_since(&self.driver);
+        let server_cores = Cpu::of(self.server)?.cores_since(&self.of_server);
+        let all_cores = Cpu::of_machine()?.cores_since(&self.machine);
+        let other_cores = (all_cores - driver_cores - server_cores).max(0.0);
         let cores = std::thread::available_parallelism()?.get();
-        Ok(Busy { driver_cores, server_cores, limit: limit(driver_cores, server_cores, cores) })
+        Ok(Busy { driver_cores, server_cores, other_cores, limit: limit(driver_cores, all_cores, cores) })
     }
 }
 
-fn limit(driver: f64, server: f64, cores: usize) -> Limit {
+fn limit(driver: f64, all: f64, cores: usize) -> Limit {
     if driver >= DRIVER_FULL {
         Limit::Driver
-    } else if driver + server >= DRIVER_FULL * cores as f64 {
+    } else if all >= DRIVER_FULL * cores as f64 {
         Limit::Machine
     } else {
         Limit::Server
@@ -121,14 +127,71 @@ pub struct FanReport {
     pub busy: Busy,
 }
 
+/// Memory of the server before and after it got so many of something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MemoryReport {
+    /// How many.
+    pub count: usize,
+    /// PSS before.
+    pub before_kib: u64,
+    /// PSS after.
+    pub after_kib: u64,
+    /// The difference for one.
+    pub each_kib: f64,
+}
+
+impl MemoryReport {
+    pub(super) fn new(count: usize, before_kib: u64, after_kib: u64) -> Self {
+        let each_kib = (after_kib as f64 - before_kib as f64) / count as f64;
+        Self { count, before_kib, after_kib, each_kib }
+    }
+}
+
+/// Rooms that were made and driven.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FillReport {
+    /// The rooms, as `kind/id`.
+    pub rooms: Vec<String>,
+    /// Commands that each of them got.
+    pub commands: usize,
+    /// Commands a second, over all rooms.
+    pub per_second: f64,
+}
+
+/// First answers of rooms that slept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FirstReport {
+    /// How many rooms were asked, each once.
+    pub rooms: usize,
+    /// From the request to the whole answer.
+    pub latency: Latency,
+}
+
+/// Everybody comes back at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StormReport {
+    /// How many clients.
+    pub clients: usize,
+    /// From the start of the storm until the client was resumed.
+    pub wait: Latency,
+    /// Connections that failed and were tried again.
+    pub retries: u64,
+    /// PSS with all connected, before.
+    pub before_kib: u64,
+    /// The highest PSS on the way.
+    pub peak_kib: u64,
+    /// PSS with all connected again, after some quiet.
+    pub after_kib: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_driver_says_when_it_was_the_limit() {
-        assert_eq!(limit(0.95, 0.8, 2), Limit::Driver);
-        assert_eq!(limit(0.8, 1.1, 2), Limit::Machine);
-        assert_eq!(limit(0.3, 0.5, 2), Limit::Server);
+        assert_eq!(limit(0.95, 1.75, 2), Limit::Driver);
+        assert_eq!(limit(0.8, 1.9, 2), Limit::Machine);
+        assert_eq!(limit(0.3, 0.8, 2), Limit::Server);
     }
 }

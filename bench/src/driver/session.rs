@@ -17,12 +17,20 @@ pub struct Target {
     pub port: u16,
 }
 
+/// Loopback addresses that clients come from: each has its own ports, its own limits, and the crowd a city's worth of them.
+const SOURCES: usize = 64;
+
+/// Where client number `index` comes from.
+pub(super) fn source(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 1, 1 + (index % SOURCES) as u8)
+}
+
 /// An open session: its socket, and how its commands are written.
 pub(super) struct Session {
     pub(super) socket: Socket,
     pub(super) commands: Commands,
     pub(super) seen: Seen,
-    /// Where the newest view was, to resume from. Kept at subscribing only.
+    /// Where the view was when it was subscribed, to resume from.
     pub(super) place: Option<Place>,
 }
 
@@ -34,38 +42,37 @@ pub(super) struct Place {
 }
 
 impl Target {
-    /// Makes `count` rooms and returns what clients join them by. Raw rooms are made by the first who joins.
-    pub(super) async fn rooms(self, count: usize) -> io::Result<Vec<String>> {
-        if self.dialect != Dialect::Dormouse {
-            return Ok((0..count).map(|index| format!("r{index}")).collect());
-        }
-        let mut http = Http::open(self.port, None).await?;
-        http.guest().await?;
-        let mut rooms = Vec::with_capacity(count);
-        for _ in 0..count {
-            rooms.push(format!("counter/{}", http.create().await?));
-        }
-        Ok(rooms)
-    }
-
-    /// Opens a session in `room` as somebody new, watching the room or not. A raw client always watches.
-    pub(super) async fn join(self, room: &str, watch: bool, source: Option<Ipv4Addr>) -> io::Result<Session> {
-        if self.dialect != Dialect::Dormouse {
-            let path = if self.dialect == Dialect::Echo { "/echo".to_owned() } else { format!("/rooms/{room}") };
-            let socket = Socket::open(self.port, source, &path, "").await?;
-            return Ok(Session { socket, commands: Commands::raw(), seen: Seen::default(), place: None });
-        }
-        let token = Http::open(self.port, source).await?.guest().await?;
-        let mut session = self.hello(room, &token, source).await?;
-        if watch {
+    /// Opens session number `index` in `room` as somebody new, watching the room or not. A raw client always watches.
+    pub(super) async fn join(self, index: usize, room: &str, watch: bool) -> io::Result<Session> {
+        let token = self.guest(index).await?;
+        let mut session = self.open(index, room, &token).await?;
+        if watch && self.dialect == Dialect::Dormouse {
             session.subscribe(room, None).await?;
         }
         Ok(session)
     }
 
-    /// Opens a session with this token that watches nothing.
-    pub(super) async fn hello(self, room: &str, token: &str, source: Option<Ipv4Addr>) -> io::Result<Session> {
-        let mut socket = Socket::open(self.port, source, "/v1/connect", "dormouse.v1").await?;
+    /// The token of a new guest; raw servers ask for none.
+    pub(super) async fn guest(self, index: usize) -> io::Result<String> {
+        match self.dialect {
+            Dialect::Dormouse => Http::open(self.port, source(index)).await?.guest().await,
+            Dialect::Echo | Dialect::Raw => Ok(String::new()),
+        }
+    }
+
+    /// Opens session number `index` with this token. It watches nothing yet.
+    pub(super) async fn open(self, index: usize, room: &str, token: &str) -> io::Result<Session> {
+        let path = match self.dialect {
+            Dialect::Echo => "/echo".to_owned(),
+            Dialect::Raw => format!("/rooms/{room}"),
+            Dialect::Dormouse => return self.hello(index, room, token).await,
+        };
+        let socket = Socket::open(self.port, source(index), &path, "").await?;
+        Ok(Session { socket, commands: Commands::raw(), seen: Seen::default(), place: None })
+    }
+
+    async fn hello(self, index: usize, room: &str, token: &str) -> io::Result<Session> {
+        let mut socket = Socket::open(self.port, source(index), "/v1/connect", "dormouse.v1").await?;
         socket.feed(hello(token).as_bytes());
         socket.flush().await?;
         let outbox = wait_for(&mut socket, |frame| match frame {
@@ -73,11 +80,16 @@ impl Target {
             _ => None,
         })
         .await?;
-        Ok(Session { socket, commands: Commands::dormouse(room, &outbox), seen: Seen::default(), place: None })
+        Ok(Session { socket, commands: Commands::dormouse(room, outbox), seen: Seen::default(), place: None })
     }
 }
 
 impl Session {
+    /// Sends the next commands to another room, with this outbox. The session's ids go on counting.
+    pub(super) fn aim(&mut self, room: &str) {
+        self.commands.aim(room);
+    }
+
     /// Watches `room` from a place or from nothing, until the server has said where the view is.
     pub(super) async fn subscribe(&mut self, room: &str, from: Option<&Place>) -> io::Result<()> {
         let from = from.map(|place| (place.position.as_str(), place.etag.as_str()));

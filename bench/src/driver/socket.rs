@@ -22,13 +22,10 @@ pub(super) struct Socket {
     outbox: Vec<u8>,
 }
 
-/// A TCP connection to `port` of this machine, from a loopback address of its own if one is given: each has its own
-/// ephemeral ports.
-pub(super) async fn connect_tcp(port: u16, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+/// A TCP connection to `port` of this machine, from this loopback address.
+pub(super) async fn connect_tcp(port: u16, source: Ipv4Addr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    if let Some(source) = source {
-        socket.bind(SocketAddr::from((source, 0)))?;
-    }
+    socket.bind(SocketAddr::from((source, 0)))?;
     let stream = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -36,7 +33,7 @@ pub(super) async fn connect_tcp(port: u16, source: Option<Ipv4Addr>) -> io::Resu
 
 impl Socket {
     /// Connects and upgrades.
-    pub(super) async fn open(port: u16, source: Option<Ipv4Addr>, path: &str, protocol: &str) -> io::Result<Self> {
+    pub(super) async fn open(port: u16, source: Ipv4Addr, path: &str, protocol: &str) -> io::Result<Self> {
         let mut stream = connect_tcp(port, source).await?;
         let protocol = match protocol {
             "" => String::new(),

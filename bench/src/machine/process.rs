@@ -26,7 +26,7 @@ pub fn raise_open_files() -> io::Result<()> {
     Ok(())
 }
 
-/// The processor time that a process had used at one moment.
+/// The processor time that a process, or the whole machine, had used at one moment.
 #[derive(Clone, Copy)]
 pub struct Cpu {
     used: Duration,
@@ -40,12 +40,24 @@ impl Cpu {
     /// If the process is gone.
     pub fn of(pid: u32) -> io::Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let ticks = cpu_ticks(&stat).ok_or(io::ErrorKind::InvalidData)?;
-        let used = Duration::from_secs(1) * ticks / rustix::param::clock_ticks_per_second() as u32;
-        Ok(Self { used, at: Instant::now() })
+        Ok(Self::at_ticks(cpu_ticks(&stat).ok_or(io::ErrorKind::InvalidData)?))
     }
 
-    /// How many cores the process kept busy since `earlier`.
+    /// Of all processes together.
+    ///
+    /// # Errors
+    /// If `/proc` is not there.
+    pub fn of_machine() -> io::Result<Self> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        Ok(Self::at_ticks(machine_ticks(&stat).ok_or(io::ErrorKind::InvalidData)?))
+    }
+
+    fn at_ticks(ticks: u64) -> Self {
+        let seconds = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+        Self { used: Duration::from_secs_f64(seconds), at: Instant::now() }
+    }
+
+    /// How many cores were kept busy since `earlier`.
     #[must_use]
     pub fn cores_since(&self, earlier: &Self) -> f64 {
         let wall = self.at.duration_since(earlier.at).as_secs_f64();
@@ -54,11 +66,20 @@ impl Cpu {
 }
 
 /// User and system time, fields 14 and 15. The name before them may hold spaces and parentheses.
-fn cpu_ticks(stat: &str) -> Option<u32> {
+fn cpu_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let user: u32 = fields.next()?.parse().ok()?;
-    let system: u32 = fields.next()?.parse().ok()?;
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
+}
+
+/// All that is not idle, waiting for a disk, or taken by the hypervisor: fields 4, 5 and 8 of the first line. Guest time is
+/// counted in the user's already.
+fn machine_ticks(stat: &str) -> Option<u64> {
+    let first = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields = first.split_ascii_whitespace().take(8).enumerate();
+    let busy = fields.filter(|(place, _)| ![3, 4, 7].contains(place)).map(|(_, ticks)| ticks.parse::<u64>());
+    busy.sum::<Result<u64, _>>().ok()
 }
 
 /// Memory of the process in KiB: its own pages, and its share of those that it shares.
@@ -91,6 +112,12 @@ mod tests {
         let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 3 0 1000 1 1";
         assert_eq!(cpu_ticks(stat), Some(300));
         assert_eq!(cpu_ticks("42 (x) S 1"), None);
+    }
+
+    #[test]
+    fn an_idle_machine_is_not_busy() {
+        assert_eq!(machine_ticks("cpu  10 2 3 9000 900 4 5 70 6 0\ncpu0 1"), Some(24));
+        assert_eq!(machine_ticks("intr 5"), None);
     }
 
     #[test]

@@ -72,6 +72,7 @@ fn write_forever(shared: &Shared, mut file: File) {
         file.write_all(&bytes).and_then(|()| file.sync_data()).expect("the journal's disk takes writes");
         for batch in batches.drain(..) {
             batch.room.commit(&batch.from, &batch.commands);
+            batch.from.wake();
         }
     }
 }

@@ -29,6 +29,12 @@ pub(super) struct TooSlow;
 impl Outbox {
     /// Adds a batch and wakes the connection once.
     pub(super) fn push(&self, frames: &[Utf8Bytes]) {
+        self.add(frames);
+        self.wake();
+    }
+
+    /// Adds a batch for a connection that is awake, or that the caller wakes later.
+    pub(super) fn add(&self, frames: &[Utf8Bytes]) {
         let mut queue = self.lock();
         if queue.frames.len() + frames.len() > MOST_FRAMES {
             queue.overflown = true;
@@ -36,7 +42,9 @@ impl Outbox {
         } else {
             queue.frames.extend_from_slice(frames);
         }
-        drop(queue);
+    }
+
+    pub(super) fn wake(&self) {
         self.waker.wake();
     }
 

@@ -34,12 +34,13 @@ impl Room {
     }
 
     /// Commits one count for each command and tells everybody: the sender its answers, the others the commits.
+    /// The sender is not woken: in memory it is its own turn, and the journal does it.
     pub(super) fn commit(&self, from: &Arc<Outbox>, commands: &[u64]) {
         let mut state = self.lock();
         let first = state.count + 1;
         state.count += commands.len() as u64;
         let answers: Vec<Utf8Bytes> = (first..).zip(commands).map(|(count, n)| answer(*n, count)).collect();
-        from.push(&answers);
+        from.add(&answers);
         if state.members.len() < 2 {
             return;
         }
