@@ -1,1 +1,3 @@
-export {};
+export { DormouseProvider, useClient, type DormouseProviderProps } from "./provider.js";
+export { useStatus } from "./status.js";
+export { useActor, type Actor } from "./actor.js";

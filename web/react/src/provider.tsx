@@ -1,0 +1,21 @@
+import type { Client, Kinds } from "@dormouse/client";
+import { createContext, useContext, type ReactNode } from "react";
+
+const ClientContext = createContext<Client | null>(null);
+
+export interface DormouseProviderProps<K extends Kinds> {
+  /** Made, and closed, by the application: it outlives every screen. */
+  client: Client<K>;
+  children?: ReactNode;
+}
+
+export function DormouseProvider<K extends Kinds>({ client, children }: DormouseProviderProps<K>): ReactNode {
+  // A context has one type for all applications; `useClient<K>` gives theirs back.
+  return <ClientContext.Provider value={client as unknown as Client}>{children}</ClientContext.Provider>;
+}
+
+export function useClient<K extends Kinds = Kinds>(): Client<K> {
+  const client = useContext(ClientContext);
+  if (client === null) throw new Error("useClient needs a DormouseProvider around it");
+  return client as unknown as Client<K>;
+}
