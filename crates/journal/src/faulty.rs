@@ -267,3 +267,92 @@ impl<J: Journal> Journal for FaultyJournal<J> {
         self.inner().delete(address).await
     }
 }
+
+#[cfg(feature = "conformance")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryStore, conformance::sample::Writer};
+
+    fn faulty() -> (FaultyJournal<MemoryStore>, Writer) {
+        (FaultyJournal::new(MemoryStore::new()), Writer::new("main/todo/a"))
+    }
+
+    async fn seq(journal: &impl Journal, writer: &Writer) -> u64 {
+        journal.head(&writer.address).await.unwrap().map_or(0, |head| head.seq)
+    }
+
+    #[tokio::test]
+    async fn it_passes_the_suite_until_told_otherwise() {
+        crate::conformance::journal_suite(async || FaultyJournal::new(MemoryStore::new())).await;
+    }
+
+    #[tokio::test]
+    async fn unknown_outcomes_end_with_the_same_run_again() {
+        for (fault, written) in [(Fault::UnknownWritten, 1), (Fault::UnknownLost, 0), (Fault::UnknownLate, 0)] {
+            let (journal, mut writer) = faulty();
+            let (run, rival) = (writer.clone().run(1), writer.clone().run(1));
+            journal.fail(fault);
+            assert!(matches!(journal.append(run.clone()).await, Err(AppendError::Unknown(_))));
+            assert_eq!(seq(&journal, &writer).await, written);
+            journal.append(run.clone()).await.unwrap();
+            assert!(matches!(journal.append(rival).await, Err(AppendError::Conflict(head)) if head == run.head));
+            writer.head = run.head;
+            writer.append(&journal, 1).await;
+            assert_eq!(
+                journal.tally(),
+                Tally { appends: 4, committed: 2, commits: 2, conflicts: 1, unknown: 1, failed: 0 }
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_run_may_beat_a_rival() {
+        let (journal, writer) = faulty();
+        let (late, rival) = (writer.clone().run(1), writer.clone().run(2));
+        journal.fail(Fault::UnknownLate);
+        assert!(journal.append(late.clone()).await.is_err());
+        assert!(matches!(journal.append(rival).await, Err(AppendError::Conflict(head)) if head == late.head));
+    }
+
+    #[tokio::test]
+    async fn somebody_else_may_come_first() {
+        let (journal, mut writer) = faulty();
+        writer.append(&journal, 1).await;
+        let (store, mut rival) = (journal.inner().clone(), writer.clone());
+        journal.fail(Fault::before(move |_| async move {
+            rival.append(&store, 3).await;
+        }));
+        let outcome = journal.append(writer.run(1)).await;
+        assert!(matches!(outcome, Err(AppendError::Conflict(head)) if head.seq == 4), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn failures_write_nothing_and_fatal_stays() {
+        let (journal, mut writer) = faulty();
+        journal.fail(Fault::Unavailable);
+        journal.fail(Fault::Fatal);
+        let run = writer.run(1);
+        let unavailable = journal.append(run.clone()).await;
+        assert!(matches!(unavailable, Err(AppendError::Store(StoreError::Unavailable(_)))));
+        for _ in 0..2 {
+            let fatal = journal.append(run.clone()).await;
+            assert!(matches!(fatal, Err(AppendError::Store(StoreError::Fatal(_)))));
+        }
+        assert!(journal.head(&writer.address).await.is_err());
+        assert_eq!(seq(journal.inner(), &writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_held_append_has_written_nothing() {
+        let (journal, mut writer) = faulty();
+        let gate = journal.hold();
+        let (held, run) = (journal.clone(), writer.run(1));
+        let append = tokio::spawn(async move { held.append(run).await });
+        journal.held(1).await;
+        assert_eq!(seq(&journal, &writer).await, 0);
+        gate.release();
+        append.await.unwrap().unwrap();
+        assert_eq!(seq(&journal, &writer).await, 1);
+    }
+}

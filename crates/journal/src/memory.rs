@@ -236,7 +236,7 @@ impl Journal for MemoryStore {
         let Some(actor) = state.actors.get(address) else { return Ok(Vec::new()) };
         let after = usize::try_from(after_seq).unwrap_or(usize::MAX);
         let records = actor.records.iter().skip(after).take(limit);
-        Ok(records.zip(after_seq + 1..).map(|(record, seq)| Entry { seq, record: record.clone() }).collect())
+        Ok(records.zip(1..).map(|(record, n)| Entry { seq: after_seq + n, record: record.clone() }).collect())
     }
 
     async fn snapshot(&self, address: &Address) -> Result<Option<StoredSnapshot>, ReadError> {
