@@ -150,6 +150,13 @@ export class FakeHost {
     return answer;
   }
 
+  /** Many commits at once, that reach the viewers as one frame. */
+  grow(actor: string, commits: number): void {
+    const { log } = this.actor(actor);
+    for (let n = 0; n < commits; n += 1) log.push(`t${log.length + 1}`);
+    this.#publish(actor);
+  }
+
   #send(wire: Wire, frame: ClientFrame & { action: "send" }): void {
     this.sends.push(frame);
     if (!this.answering) return;

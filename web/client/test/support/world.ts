@@ -3,9 +3,15 @@ import type { Clock } from "../../src/clock.js";
 import type { ClientFrame, ServerFrame } from "../../src/frames.js";
 import type { StorageLike } from "../../src/storage/storage.js";
 
+interface Timer {
+  readonly at: number;
+  readonly fn: () => void;
+  readonly order: number;
+}
+
 export class FakeClock implements Clock {
   #now = 1_000_000;
-  #timers: { at: number; fn: () => void; order: number }[] = [];
+  #timers: Timer[] = [];
   #order = 0;
 
   now(): number {
@@ -21,7 +27,7 @@ export class FakeClock implements Clock {
     const end = this.#now + ms;
     await settle();
     for (;;) {
-      const due = this.#timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at || a.order - b.order)[0];
+      const due = this.#next(end);
       if (due === undefined) break;
       this.#timers = this.#timers.filter((timer) => timer !== due);
       this.#now = Math.max(this.#now, due.at);
@@ -29,6 +35,14 @@ export class FakeClock implements Clock {
       await settle();
     }
     this.#now = end;
+  }
+  #next(end: number): Timer | undefined {
+    let first: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at > end || (first !== undefined && (first.at < timer.at || (first.at === timer.at && first.order < timer.order)))) continue;
+      first = timer;
+    }
+    return first;
   }
 }
 
