@@ -1,0 +1,61 @@
+# The commands of this repository. Each does its own set-up; a missing prerequisite gets one sentence.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PORT ?= 7878
+DATA ?= .demo
+
+.PHONY: help demo test check web generate rust-test web-test e2e bench pictures tools clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: tools web ## Build everything and serve the demo on http://localhost:7878
+	cargo build --release --locked -p arcade
+	@echo "Open http://localhost:$(PORT) in two windows. Ctrl-C stops; the rooms are kept in $(DATA)."
+	exec target/release/arcade serve --port $(PORT) --data $(DATA)
+
+test: tools web ## Run every check and test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked
+	cd web && npm run check && npm test
+	$(MAKE) --no-print-directory generate CHECK=--check
+	$(MAKE) --no-print-directory e2e
+
+check: tools ## The fast loop: formatting, lints, unit tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked --lib --bins
+	cd web && npm run check
+
+web: web/node_modules/.installed ## Build the pages and the TypeScript clients
+	cd web && npm run build
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+generate: web/node_modules/.installed ## Write what is generated: documents, codes and types (CHECK=--check compares)
+	cargo build --locked -p arcade
+	tools/generate $(CHECK)
+
+e2e: web ## Drive the real page and the real binary with a browser
+	cargo build --locked -p arcade
+	cd web && npm run e2e
+
+bench: tools web ## Measure speed and memory beside raw baselines on this machine
+	cargo build --release --locked -p arcade -p dormouse-bench
+	target/release/bench $(ARGS)
+
+pictures: web ## Take the pictures of the README from the running page
+	cargo build --locked -p arcade
+	cd web && npm run pictures
+
+tools: ## Say what is missing on this machine
+	@tools/prerequisites
+
+clean: ## Remove what was built
+	rm -rf target web/node_modules web/*/dist
