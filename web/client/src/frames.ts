@@ -117,7 +117,7 @@ export interface Goodbye {
   code: number;
   name: string;
   message: string;
-  retry_after: number;
+  retry_after?: number;
 }
 export interface Pong {
   type: "pong";
@@ -201,7 +201,7 @@ const SERVER: Record<ServerFrame["type"], Shape> = {
   signal: { must: { actor: isActor, signal: isAny }, may: { from: person, task: isText } },
   presence: { must: { actor: isActor, here: listOf(person), count: isWhole } },
   error: { must: fault, may: { actor: isActor, as: isAs, retry_after: isWhole } },
-  goodbye: { must: { ...fault, retry_after: isWhole } },
+  goodbye: { must: fault, may: { retry_after: isWhole } },
   pong: { must: { behind: mapOf(isPlace) } },
 };
 

@@ -308,8 +308,8 @@ describe("where sockets do not pass", () => {
     ada.close();
   });
 
-  it("works in a Node without WebSocket", async () => {
-    const { clock, client } = house();
+  it("works without WebSocket; with the host's time it can number its commands", async () => {
+    const { clock, client, host } = house();
     const ada = client({ WebSocket: undefined, transport: "sse", storage: null });
     const sub = ada.actor("list").get("a").subscribe();
     await clock.pass(500);
@@ -317,6 +317,15 @@ describe("where sockets do not pass", () => {
     await clock.pass(100);
     await sent;
     expect([ada.status, sub.view?.count]).toEqual(["live", 1]);
+    const ids = () => host.requests.filter(({ path }) => path.endsWith("/commands")).map(({ body }) => (body as { command_id?: string }).command_id);
+    expect(ids()).toEqual([undefined]);
     ada.close();
+    host.date = "Tue, 24 Nov 2026 19:00:00 GMT";
+    const bo = client({ transport: "sse", storage: null });
+    const numbered = bo.actor("list").get("a").send({ text: "eggs" });
+    await clock.pass(500);
+    await numbered;
+    expect(ids()[1]).toMatch(new RegExp(`^${Date.parse(host.date).toString(36)}-[a-z0-9]{12}:1$`));
+    bo.close();
   });
 });

@@ -17,7 +17,9 @@ describe("codes", () => {
   it.each([
     [1006, "retry"],
     [1011, "retry"],
+    [4400, "stop"],
     [4401, "sign_in"],
+    [4404, "stop"],
     [4403, "stop"],
     [4429, "retry"],
   ])("close %i asks to %s", (code, kind) => expect(kindOfClose(code)).toBe(kind));
@@ -116,6 +118,8 @@ describe("the line", () => {
     const script = new Script().open();
     script.frame({ type: "goodbye", code: 3402, name: "token_expired", message: "", retry_after: 0 });
     expect(script.wake().of("connect")).toMatchObject([{ freshToken: true }]);
+    script.give({ input: "unplug" }).give({ input: "plug" });
+    expect(script.of("connect")).toMatchObject([{ freshToken: false }]);
     expect(script.drop().wake().of("connect")).toMatchObject([{ freshToken: false }]);
   });
 
@@ -146,6 +150,7 @@ describe("the line", () => {
     script.frame({ type: "pong", behind: { [TODO]: pos(9), "todo/other": pos(3) } });
     expect(script.sent).toEqual([{ action: "subscribe", actor: TODO, as: "view", from: pos(7), etag: "0000000000000007" }]);
     script.frame({ type: "resumed", actor: TODO, as: "view", kind: "current", position: pos(9) });
+    expect(script.frame({ type: "pong", behind: { [TODO]: pos(9) } }).sent).toEqual([]);
     expect(script.after(14_000).status).toBe("live");
   });
 
@@ -154,6 +159,10 @@ describe("the line", () => {
     script.give({ input: "frame", number: 1, frame: welcome() });
     script.give({ input: "dropped", number: 1, fault: null });
     expect([script.status, script.effects]).toEqual(["offline", []]);
+    script.wake();
+    script.give({ input: "opened", number: 1, token: "t" });
+    script.give({ input: "dropped", number: 1, fault: null });
+    expect([script.status, script.effects]).toEqual(["connecting", []]);
   });
 
   it("says hello with the outbox that it holds", () => {

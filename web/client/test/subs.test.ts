@@ -88,6 +88,12 @@ describe("a view", () => {
     expect(script.frame(patch(2, 3)).sub()).toMatchObject({ view: { n: 3 } });
   });
 
+  it("is reset by a snapshot alone, in the middle of a line", () => {
+    const script = new Script().open().watching({ n: 9 }, 9).frame(snapshot(2, { n: 2 }, { reset: true }));
+    expect(script.of("view")).toMatchObject([{ reset: true }]);
+    expect(script.sub()).toMatchObject({ view: { n: 2 }, position: pos(2) });
+  });
+
   it("of a retired actor ends, and is not asked for again", () => {
     const script = new Script().open().watching({ n: 1 }).drop().reopen().frame(resumed("gone", 2));
     expect(script.of("ended")).toMatchObject([{ fault: { name: "gone", kind: "stop" } }]);
@@ -200,8 +206,9 @@ describe("a shared subscription", () => {
 
 describe("signals", () => {
   it("go out on an open line, and are not kept for later", () => {
-    const script = new Script().give({ input: "signal", actor: TODO, signal: 1 });
-    expect(script.open().sent).toEqual([]);
+    const script = new Script().wake().give({ input: "signal", actor: TODO, signal: 1 });
+    expect(script.sent).toEqual([]);
+    expect(script.reopen().sent).toEqual([]);
     expect(script.give({ input: "signal", actor: TODO, signal: 2 }).sent).toEqual([{ action: "signal", actor: TODO, signal: 2 }]);
   });
 });

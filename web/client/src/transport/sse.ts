@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.js";
 import { DormouseError, faultOfUnknown, localFault, type Fault } from "../errors.js";
 import { decodeServerFrame, parseJson, type ClientFrame, type ServerFrame } from "../frames.js";
-import { faultOfResponse, initOf, queryOf, requester, type FetchLike } from "../http.js";
+import { faultOfResponse, initOf, queryOf, requester, type FetchLike, type Requester } from "../http.js";
 import { FRAME_BYTES, SIGNAL_BYTES, SSE_SILENCE_MS } from "../limits.js";
 import { principalOf } from "../tokens.js";
 import { SseReader } from "./sse_reader.js";
@@ -17,34 +17,44 @@ type Send = ClientFrame & { action: "send" };
 
 const PING_SECONDS = 25;
 
-export function dialSse(fetch: FetchLike, endpoint: string, token: string, clock: Clock, hooks: Hooks): Transport {
-  const line = new SseLine(fetch, endpoint, token, clock, hooks);
+/** What the line needs of the world. */
+export interface SseWorld {
+  readonly fetch: FetchLike;
+  readonly endpoint: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export function dialSse(world: SseWorld, token: string, hooks: Hooks): Transport {
+  const line = new SseLine(world, token, hooks);
   void line.open();
   return line;
 }
 
 class SseLine implements Transport {
-  readonly #fetch: FetchLike;
-  readonly #endpoint: string;
+  readonly #world: SseWorld;
+  readonly #request: Requester;
   readonly #token: string;
-  readonly #clock: Clock;
   readonly #hooks: Hooks;
   readonly #streams = new Map<string, AbortController>();
+  #hostTime = NaN;
   #opened = false;
   #over = false;
 
-  constructor(fetch: FetchLike, endpoint: string, token: string, clock: Clock, hooks: Hooks) {
-    this.#fetch = fetch;
-    this.#endpoint = endpoint;
+  constructor(world: SseWorld, token: string, hooks: Hooks) {
+    this.#world = world;
+    this.#request = requester(world.fetch, world.endpoint);
     this.#token = token;
-    this.#clock = clock;
     this.#hooks = hooks;
   }
 
   /** Asks the host who it is: that it answers, and takes the token, is what opening means here. */
   async open(): Promise<void> {
     try {
-      await this.#request("GET", "/v1", undefined);
+      const { fetch, endpoint } = this.#world;
+      const response = await fetch(`${endpoint}/v1`, initOf("GET", { token: this.#token }));
+      if (!response.ok) throw new DormouseError(await faultOfResponse(response));
+      this.#hostTime = Date.parse(response.headers.get("date") ?? "");
       if (this.#over) return;
       this.#opened = true;
       this.#hooks.opened();
@@ -69,25 +79,33 @@ class SseLine implements Transport {
   }
 
   /**
-   * HTTP has no `welcome`, hence no outbox of its own: the one that an earlier page kept still counts, and
-   * without one commands go unnumbered. One at a time keeps their order.
+   * HTTP has no `welcome`, hence gives no outbox. The one that is held already still counts; else one is made as a
+   * host would make it: stamped with the host's time. Where a page of another origin cannot read that, commands
+   * go unnumbered, and are never repeated. One at a time keeps their order.
    */
   #welcome(outbox: string | undefined): ServerFrame {
     return {
       type: "welcome",
       principal: principalOf(this.#token) ?? { id: "", name: "", roles: [] },
-      outbox: outbox ?? "",
+      outbox: outbox ?? this.#newOutbox(),
       in_flight: 1,
       limits: { frame_bytes: FRAME_BYTES, signal_bytes: SIGNAL_BYTES, ping_seconds: PING_SECONDS },
       server: { version: "" },
     };
   }
 
+  #newOutbox(): string {
+    if (!Number.isSafeInteger(this.#hostTime)) return "";
+    const letters = Array.from({ length: 12 }, () => Math.floor(this.#world.random() * 36).toString(36));
+    return `${this.#hostTime.toString(36)}-${letters.join("")}`;
+  }
+
   async #post(frame: Send): Promise<void> {
     const { actor, command_id, command } = frame;
     const id = command_id.startsWith(":") ? {} : { command_id };
+    const ask = { token: this.#token, body: { ...id, command } };
     try {
-      const answer = await this.#request("POST", `/v1/${actor}/commands`, { ...id, command });
+      const answer = await this.#request("POST", `/v1/${actor}/commands`, ask);
       this.#emit({ ...(answer as { position: string; etag?: string }), type: "accepted", actor, command_id });
     } catch (error) {
       const fault = faultOfUnknown(error);
@@ -112,9 +130,9 @@ class SseLine implements Transport {
 
   async #read(frame: Subscribe, abort: AbortController): Promise<void> {
     const { actor, as = "view", from, etag } = frame;
-    const url = `${this.#endpoint}/v1/${actor}/stream${queryOf({ as, from, etag })}`;
+    const url = `${this.#world.endpoint}/v1/${actor}/stream${queryOf({ as, from, etag })}`;
     const ask = { token: this.#token, headers: { accept: "text/event-stream" } };
-    const response = await this.#fetch(url, { ...initOf("GET", ask), signal: abort.signal, cache: "no-store" });
+    const response = await this.#world.fetch(url, { ...initOf("GET", ask), signal: abort.signal, cache: "no-store" });
     if (!response.ok || response.body === null) return this.#refuse(frame, abort, await faultOfResponse(response));
     const reader = new SseReader((data) => this.#onData(data, abort));
     const text = new TextDecoder();
@@ -141,11 +159,7 @@ class SseLine implements Transport {
 
   #watch(abort: AbortController): () => void {
     const silence = localFault("silence", "The stream fell silent.", "retry");
-    return this.#clock.after(SSE_SILENCE_MS, () => void (abort.signal.aborted || this.#drop(silence)));
-  }
-
-  #request(method: string, path: string, body: unknown): Promise<unknown> {
-    return requester(this.#fetch, this.#endpoint)(method, path, { token: this.#token, body });
+    return this.#world.clock.after(SSE_SILENCE_MS, () => void (abort.signal.aborted || this.#drop(silence)));
   }
 
   #stop(key: string): void {

@@ -45,6 +45,7 @@ export class FakeHost {
   socketsWork = true;
   inFlight = 64;
   answering = true;
+  date: string | null = null;
   refuseTokens = new Set<string>();
   #outboxes = 0;
   #guests = 0;
@@ -233,7 +234,10 @@ export class FakeHost {
       return json(201, { token: tokenFor(id), principal: { id, name: id, roles: [] }, expires_at: this.clock.now() + 86_400_000 });
     }
     if (token === null || this.refuseTokens.has(token)) return failure(401, 3401, "unauthenticated");
-    if (path === "/v1") return json(200, { app: "list", version: "0", kinds: [{ kind: "list", title: "List" }], stats: {} });
+    if (path === "/v1") {
+      const kinds = [{ kind: "list", title: "List" }];
+      return json(200, { app: "list", version: "0", kinds, stats: {} }, this.date === null ? {} : { date: this.date });
+    }
     const [, , kind, id, last] = path.split("/");
     const actor = `${kind}/${id}`;
     if (last === "stream") return this.#stream(actor, searchParams, init.signal ?? null);
@@ -275,8 +279,8 @@ export class FakeHost {
   }
 }
 
-function json(status: number, value: unknown): Response {
-  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json" } });
+function json(status: number, value: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json", ...headers } });
 }
 function failure(status: number, code: number, name: string): Response {
   return json(status, { error: { code, name, message: name } });

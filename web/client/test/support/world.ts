@@ -121,6 +121,7 @@ export function socketsOf(host: SocketHost): FakeSocketConstructor {
 
     constructor() {
       host.clock.after(LATENCY_MS, () => {
+        if (this.readyState !== 0) return;
         if (!host.reachable()) return this.#end(1006);
         this.readyState = 1;
         this.onopen?.({});
@@ -128,10 +129,12 @@ export function socketsOf(host: SocketHost): FakeSocketConstructor {
     }
     send(text: string): void {
       const frame = JSON.parse(text) as ClientFrame;
-      host.clock.after(LATENCY_MS, () => void (this.readyState === 1 && host.onFrame(this.#wire, frame)));
+      host.clock.after(LATENCY_MS, () => void (this.readyState !== 3 && host.onFrame(this.#wire, frame)));
     }
+    /** What was sent before still arrives. */
     close(): void {
-      if (this.readyState < 2) this.#end(1000);
+      if (this.readyState < 2) host.clock.after(LATENCY_MS, () => this.#end(1000));
+      this.readyState = Math.max(this.readyState, 2);
     }
     #end(code: number): void {
       if (this.readyState === 3) return;
