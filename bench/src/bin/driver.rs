@@ -102,6 +102,9 @@ struct CrowdArgs {
     /// Watch rooms, four clients each.
     #[arg(long)]
     watch: bool,
+    /// Seconds of quiet before memory is read.
+    #[arg(long, default_value_t = 3.0)]
+    quiet: f64,
 }
 
 fn main() -> io::Result<()> {
@@ -115,7 +118,8 @@ async fn run(args: Args) -> io::Result<()> {
     let target = Target { dialect: args.dialect, port: args.port };
     let (warmup, measure) = (Duration::from_secs_f64(args.warmup), Duration::from_secs_f64(args.seconds));
     let server = args.server_pid;
-    let crowd = |crowd: CrowdArgs| Crowd { clients: crowd.clients, watch: crowd.watch, server };
+    let crowd =
+        |CrowdArgs { clients, watch, quiet }| Crowd { clients, watch, quiet: Duration::from_secs_f64(quiet), server };
     match args.work {
         Work::Load { rooms, depth } => print(&load(target, Load { rooms, depth, warmup, measure, server }).await?),
         Work::Fan { viewers, window } => {

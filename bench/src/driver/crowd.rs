@@ -23,9 +23,6 @@ const GATHERING: usize = 64;
 /// Clients of one room: a table of four.
 const TABLE: usize = 4;
 
-/// How long memory may settle before it is read.
-const QUIET: Duration = Duration::from_secs(3);
-
 /// The pause of a client whose connection failed.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -42,6 +39,8 @@ pub struct Crowd {
     pub clients: usize,
     /// Whether they watch a room, four at a table, or have only said hello.
     pub watch: bool,
+    /// How long memory may settle before it is read.
+    pub quiet: Duration,
     /// The server's process.
     pub server: u32,
 }
@@ -65,10 +64,10 @@ pub async fn idle(target: Target, crowd: Crowd) -> io::Result<MemoryReport> {
     let mut clients = JoinSet::new();
     let warm = GATHERING.min(crowd.clients);
     gather(target, crowd.watch, &rooms, 0..warm, &stay, &mut clients).await?;
-    sleep(QUIET).await;
+    sleep(crowd.quiet).await;
     let before = pss_kib(crowd.server)?;
     gather(target, crowd.watch, &rooms, warm..crowd.clients, &stay, &mut clients).await?;
-    sleep(QUIET).await;
+    sleep(crowd.quiet).await;
     let after = pss_kib(crowd.server)?;
     check_present(&mut clients)?;
     Ok(MemoryReport::new(crowd.clients - warm, before, after))
@@ -134,7 +133,7 @@ pub async fn storm(target: Target, crowd: Crowd) -> io::Result<StormReport> {
     let (stay, _) = watch::channel(true);
     let mut clients = JoinSet::new();
     let members = gather(target, crowd.watch, &rooms, 0..crowd.clients, &stay, &mut clients).await?;
-    sleep(QUIET).await;
+    sleep(crowd.quiet).await;
     let before_kib = pss_kib(crowd.server)?;
     check_present(&mut clients)?;
     stay.send_replace(false);
@@ -147,7 +146,7 @@ pub async fn storm(target: Target, crowd: Crowd) -> io::Result<StormReport> {
     let peak = Peak::watch(crowd.server);
     stay.send_replace(true);
     let (wait, retries) = come_back(target, members, &stay, &mut clients).await?;
-    sleep(QUIET).await;
+    sleep(crowd.quiet).await;
     let peak_kib = peak.stop();
     let after_kib = pss_kib(crowd.server)?;
     check_present(&mut clients)?;

@@ -19,6 +19,8 @@ pub struct Sync {
 /// What a probe's median says about the run beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncKind {
+    /// No device at all: the directory is in memory, and durable figures mean nothing.
+    Memory,
     /// The device answers by itself.
     Device,
     /// The answer waits for a kernel tick: the machine is in a state that no figure survives.
@@ -32,11 +34,15 @@ impl Sync {
         1.0 / self.median.as_secs_f64()
     }
 
-    /// A tick is 4 ms. Between the two kinds lies a wide gap, so the border may be coarse; slower than a tick is no
-    /// better than a tick.
+    /// A tick is 4 ms, a good device takes a tenth of one. The gap is wide, so the border may be coarse; slower than a
+    /// tick is no better than a tick.
     #[must_use]
     pub fn kind(&self) -> SyncKind {
-        if self.median < Duration::from_millis(2) { SyncKind::Device } else { SyncKind::Tick }
+        match self.median.as_micros() {
+            ..10 => SyncKind::Memory,
+            10..2_000 => SyncKind::Device,
+            2_000.. => SyncKind::Tick,
+        }
     }
 }
 
@@ -58,21 +64,34 @@ fn sync_once(file: &mut File) -> io::Result<Duration> {
     Ok(start.elapsed())
 }
 
+/// Reads all files below `dir`, so that the next reader finds them in memory.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn fill_page_cache(dir: &Path) -> io::Result<()> {
+    each_file(dir, &mut |mut file| io::copy(&mut file, &mut io::sink()).map(drop))
+}
+
 /// Asks the kernel to forget the pages of all files below `dir`, so that the next reader goes to the device.
 ///
 /// # Errors
 /// If a file cannot be opened or synced.
 pub fn drop_page_cache(dir: &Path) -> io::Result<()> {
+    each_file(dir, &mut |file| {
+        // Dirty pages cannot be dropped.
+        file.sync_all()?;
+        Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
+    })
+}
+
+fn each_file(dir: &Path, work: &mut impl FnMut(File) -> io::Result<()>) -> io::Result<()> {
     for entry in dir.read_dir()? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            drop_page_cache(&entry.path())?;
-            continue;
+            each_file(&entry.path(), work)?;
+        } else {
+            work(File::open(entry.path())?)?;
         }
-        let file = File::open(entry.path())?;
-        // Dirty pages cannot be dropped.
-        file.sync_all()?;
-        fadvise(&file, 0, None, Advice::DontNeed)?;
     }
     Ok(())
 }
@@ -87,6 +106,7 @@ mod tests {
 
     #[test]
     fn a_sync_of_one_kernel_tick_is_told_from_the_devices_own() {
+        assert_eq!(kind(2), SyncKind::Memory);
         assert_eq!(kind(130), SyncKind::Device);
         assert_eq!(kind(250), SyncKind::Device);
         assert_eq!(kind(1_900), SyncKind::Device);
@@ -107,6 +127,7 @@ mod tests {
         assert!(fdatasync_probe(dir.path(), 3).unwrap().median > Duration::ZERO);
         std::fs::create_dir(dir.path().join("inner")).unwrap();
         std::fs::write(dir.path().join("inner/file"), "text").unwrap();
+        fill_page_cache(dir.path()).unwrap();
         drop_page_cache(dir.path()).unwrap();
     }
 }
