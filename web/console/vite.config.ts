@@ -13,7 +13,9 @@ export default defineConfig(({ mode }) => ({
     conditions: ["@dormouse/source", "module", "browser", "development|production"],
     alias: { "#connect": here(mode === "fake" || mode === "test" ? "./dev/fake/connect.ts" : "./src/connect.ts") },
   },
-  build: { outDir: mode === "fake" ? "dist/fake" : "dist", emptyOutDir: true },
+  // Nothing is inlined: a host may forbid data: addresses.
+  build: { outDir: mode === "fake" ? "test-results/fake" : "dist", emptyOutDir: true, assetsInlineLimit: 0 },
   server: { proxy: { "/v1": { target: host, ws: true } } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["./dev/test-setup.ts"] },
+  // Whole pages are rendered, and the machine may be building something else meanwhile.
+  test: { environment: "jsdom", testTimeout: 30_000, include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["./dev/test-setup.ts"] },
 }));

@@ -1,21 +1,26 @@
 // Which page an address means.
+import { DormouseProvider } from "@dormouse/react";
 import { Suspense } from "react";
 import { APPS } from "./apps";
 import HomePage from "./pages/home/HomePage";
 import { NoPageForKind, PageNotFound, RoomNotFound } from "./pages/NoRoom";
 import { parts, usePath } from "./router";
+import { useSession } from "./session";
 import { ErrorBoundary } from "./ui/ErrorBoundary";
 import { Sprite } from "./ui/Sprite";
 import { ToastProvider } from "./ui/Toast";
 
 export function App() {
   const path = usePath();
+  const { client } = useSession();
   return (
     <ToastProvider>
       <Sprite />
       {/* A page that broke is left by going elsewhere. */}
       <ErrorBoundary key={path}>
-        <Suspense><Page path={path} /></Suspense>
+        <DormouseProvider client={client}>
+          <Suspense><Page path={path} /></Suspense>
+        </DormouseProvider>
       </ErrorBoundary>
     </ToastProvider>
   );

@@ -1,5 +1,5 @@
 // The client SDK as the console uses it: which kinds it knows, and the host's figures read with care.
-import type { ActorRow, ActorTypes, Client as AnyClient, Handle, HostInfo as AnyHostInfo, ResumedNote, ViewSubscription } from "@dormouse/client";
+import type { ActorRow, ActorTypes, Client as AnyClient, Handle, HostInfo as AnyHostInfo, Pending, ResumedNote, Status } from "@dormouse/client";
 import type { TodoTypes } from "./apps/todo/types";
 
 export type { ActorTypes, Handle, Person, Principal, ResumedNote, SignalNote, Status as LineStatus, StorageLike, ViewAt } from "@dormouse/client";
@@ -8,8 +8,8 @@ export type { ActorTypes, Handle, Person, Principal, ResumedNote, SignalNote, St
 export interface Kinds { todo: TodoTypes; [kind: string]: ActorTypes }
 export type Client = AnyClient<Kinds>;
 export type Row = ActorRow;
-export type Room<T extends ActorTypes> = ViewSubscription<T["view"]>;
-export type AnyRoom = Pick<ViewSubscription<unknown>, "status" | "position"> & { readonly resumed: ResumedNote | null };
+/** What the line of a room is judged by. */
+export interface AnyRoom { readonly status: Status; readonly position: string | null; readonly resumed: ResumedNote | null }
 export type AnyHandle = Pick<Handle, "signal" | "onSignal">;
 
 export interface ConnectOptions { name?: string; storage: Storage }
@@ -38,4 +38,4 @@ const isActivity = (entry: unknown): entry is Activity =>
   typeof entry === "object" && entry !== null && typeof (entry as Activity).at === "number" && typeof (entry as Activity).commits === "number";
 
 /** Commands of this device that nobody has answered yet. */
-export const waitingIn = (room: Room<ActorTypes> | undefined): number => room?.pending.filter((command) => command.state !== "accepted").length ?? 0;
+export const waitingIn = (pending: readonly Pending[]): number => pending.filter((command) => command.state !== "accepted").length;

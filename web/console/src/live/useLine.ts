@@ -1,31 +1,27 @@
 // The line of one room in words: how it is, when it was last heard, and what passed while it was down.
 import { useEffect, useRef, useState } from "react";
-import type { AnyRoom, Client, ResumedNote } from "../sdk";
+import type { AnyRoom, LineStatus, ResumedNote } from "../sdk";
 import type { Tone } from "../ui/Status";
 import { place } from "../ui/position";
 import { recall, remember } from "../ui/memory";
 import { caughtUp } from "./words";
-import { useStatus } from "./useClient";
 
 /** The catch-up line is read and then in the way. */
 const STAYS = 15_000;
 
 export interface Line { tone: Tone; heardAt: number; note: string }
 
-export function tone(line: Client["status"], room: AnyRoom | undefined): Tone {
-  if (line === "closed" || line === "offline") return "offline";
-  const status = line === "live" ? (room?.status ?? "connecting") : line;
-  return status === "closed" ? "offline" : status;
-}
+/** A closed line is for the reader what a lost one is. */
+export const tone = (status: LineStatus): Tone => (status === "closed" ? "offline" : status);
 
 /**
  * `own` are the seqs of commits that this device made: they did not happen while it was away.
  * `remembered` names the place where the newest seq is kept between visits.
  */
-export function useLine(client: Client, sub: AnyRoom | undefined, own: ReadonlySet<number>, remembered?: string): Line {
-  const now = tone(useStatus(client), sub);
+export function useLine(room: AnyRoom, own: ReadonlySet<number>, remembered?: string): Line {
+  const now = tone(room.status);
   const heardAt = useHeardAt(now);
-  const note = useCatchUp(now, sub, own, remembered);
+  const note = useCatchUp(now, room, own, remembered);
   return { tone: now, heardAt, note };
 }
 
@@ -38,11 +34,9 @@ function useHeardAt(now: Tone): number {
   return now === "live" ? Date.now() : at.current;
 }
 
-function useCatchUp(now: Tone, sub: AnyRoom | undefined, own: ReadonlySet<number>, remembered?: string): string {
+function useCatchUp(now: Tone, { resumed, position }: AnyRoom, own: ReadonlySet<number>, remembered?: string): string {
   const [since, setSince] = useState<{ from: number; to: number; reset: boolean }>();
   const seen = useRef<ResumedNote | null>(null);
-  const resumed = sub?.resumed ?? null;
-  const position = sub?.position ?? null;
 
   useEffect(() => {
     if (now !== "live" || !resumed || !position || seen.current === resumed) return;

@@ -3,7 +3,7 @@ import { type ReactNode, useCallback, useMemo, useRef, useState } from "react";
 import { usePlug } from "../../live/useClient";
 import type { Looking } from "../../live/useHistory";
 import { offline } from "../../live/words";
-import { type Client, waitingIn } from "../../sdk";
+import { waitingIn } from "../../sdk";
 import { short } from "../../ui/position";
 import { Status } from "../../ui/Status";
 import { Icon } from "../../ui/Sprite";
@@ -23,7 +23,6 @@ type Room = ReturnType<typeof useTodo>;
 type Past = Looking<TodoView> & { at: number };
 
 interface Props {
-  client: Client;
   room: Room;
   seats: SeatBook;
   name: string;
@@ -33,9 +32,9 @@ interface Props {
   children?: ReactNode;
 }
 
-export function Device({ client, room, seats, name, about, looking, onNow, children }: Props) {
-  const { line, sub } = room;
-  const plug = usePlug(client);
+export function Device({ room, seats, name, about, looking, onNow, children }: Props) {
+  const { line, position } = room;
+  const plug = usePlug();
   const [text, setText] = useState("");
   const body = useRef<HTMLElement>(null);
   const actions = useActions(room, body, setText);
@@ -53,7 +52,7 @@ export function Device({ client, room, seats, name, about, looking, onNow, child
         <span className="push row">
           {looking
             ? <Status tone="replaying" words={`Looking at ${seen ? short(seen.position) : `commit ${looking.seq}`}`} spoken />
-            : <Status tone={line.tone} {...(down && { words: offline(waitingIn(sub)) })} spoken />}
+            : <Status tone={line.tone} {...(down && { words: offline(waitingIn(room.pending)) })} spoken />}
           {children}
         </span>
       </header>
@@ -62,7 +61,7 @@ export function Device({ client, room, seats, name, about, looking, onNow, child
         ? <p className="past small quiet">This is how the list was. <button className="btn--text" onClick={onNow}>Go back to now</button> to change it.</p>
         : <AddField text={text} gold={!plug.pulled} onText={setText} onAdd={(title) => void room.run({ type: "add_todo", title })} typing={room.say} />}
       <footer>
-        <Heard position={sub?.position ?? null} down={down} at={line.heardAt} />
+        <Heard position={position} down={down} at={line.heardAt} />
         <button className={`btn push${plug.pulled && !looking ? " btn--go" : ""}`} onClick={plug.toggle}>
           <Icon name="plug" className="ico" />{plug.pulled ? "Plug back in" : "Pull the plug"}
         </button>

@@ -106,8 +106,10 @@ function Refused({ row: { refused, ghost }, putBack }: { row: Row; putBack(title
   return (
     <p className="item__refused small" role="alert">
       <Icon name="offline" />
-      <span>{refused?.words}</span>
-      {ghost && typed && <button className="btn--text" onClick={() => putBack(typed)}>Put it back in the field</button>}
+      <span>
+        {refused?.words}
+        {ghost && typed && <>{" "}<button className="btn--text" onClick={() => putBack(typed)}>Put it back in the field</button></>}
+      </span>
     </p>
   );
 }

@@ -22,8 +22,10 @@ beforeEach(async () => {
 
 async function open(id = room.id) {
   cleanup();
-  const [{ default: TodoPage }, { ToastProvider }] = await Promise.all([import("./TodoPage"), import("../../ui/Toast")]);
-  render(<ToastProvider><TodoPage id={id} /></ToastProvider>);
+  history.replaceState(null, "", `/todo/${id}`);
+  const { App } = await import("../../App");
+  render(<App />);
+  await screen.findByRole("heading", { level: 1 });
   return userEvent.setup();
 }
 

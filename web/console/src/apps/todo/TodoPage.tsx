@@ -1,4 +1,5 @@
 // A shared list: this device's plate, who is here, and the history; on wide screens a second device beside it.
+import { DormouseProvider } from "@dormouse/react";
 import { useEffect, useMemo, useState } from "react";
 import { useHistory } from "../../live/useHistory";
 import type { Presence } from "../../live/usePresence";
@@ -29,17 +30,17 @@ type Asking = "name" | "title" | undefined;
 
 export default function TodoPage({ id }: { id: string }) {
   const { client, name } = useSession();
-  const room = useTodo(client, id, `dormouse.seen.todo/${id}`);
-  const { sub, view, line, principal } = room;
+  const room = useTodo(id, `dormouse.seen.todo/${id}`);
+  const { view, line, principal, position, error } = room;
   const seats = useSeats(`todo/${id}`, useMemo(() => inOrder(view, room.people, principal?.id), [view, room.people, principal?.id]));
-  const history = useHistory(room.handle, sub?.position ?? null, line.tone === "live");
+  const history = useHistory(room.handle, position, line.tone === "live");
   const [second, setSecond] = useState(false);
   const [asking, setAsking] = useState<Asking>();
   const title = view?.title || UNTITLED;
   useEffect(() => { document.title = `${view ? title : "List"}: Dormouse`; }, [title, view]);
 
-  if (sub?.resumed?.kind === "gone") return <RoomGone />;
-  if (sub?.error && (sub.error.code === 4404 || !view)) return <RoomNotFound words={sub.error.code === 4404 ? undefined : sub.error.message} />;
+  if (room.resumed?.kind === "gone") return <RoomGone />;
+  if (error && (error.code === 4404 || !view)) return <RoomNotFound words={error.code === 4404 ? undefined : error.message} />;
   return (
     <>
       <TopBar title={view ? title : ""} parent><Status tone={line.tone} /></TopBar>
@@ -49,12 +50,12 @@ export default function TodoPage({ id }: { id: string }) {
           <People people={people(room, seats, name, () => setAsking("name"))} />
         </div>
         <div className="devices">
-          <Device client={client} room={room} seats={seats} name="This device" about="Changes go out as you make them" looking={history.looking && { ...history.looking, at: history.axis.at(history.looking.seq) }} onNow={history.now} />
+          <Device room={room} seats={seats} name="This device" about="Changes go out as you make them" looking={history.looking && { ...history.looking, at: history.axis.at(history.looking.seq) }} onNow={history.now} />
           {second
             ? <SecondDevice id={id} seats={seats} onClose={() => setSecond(false)} />
             : view && <Invitation onShow={() => setSecond(true)} />}
         </div>
-        <TimeBar history={history} position={sub?.position ?? null} />
+        <TimeBar history={history} position={position} />
       </main>
       {asking === "name" && <NameDialog name={name ?? ""} waiting={client.waiting} onClose={() => setAsking(undefined)} />}
       {asking === "title" && <TitleDialog room={room} onClose={() => setAsking(undefined)} />}
@@ -109,13 +110,13 @@ function SecondDevice({ id, seats, onClose }: { id: string; seats: SeatBook; onC
     setClient(mine);
     return () => mine.close();
   }, []);
-  return client ? <SecondPlate client={client} id={id} seats={seats} onClose={onClose} /> : <div />;
+  return client ? <DormouseProvider client={client}><SecondPlate id={id} seats={seats} onClose={onClose} /></DormouseProvider> : <div />;
 }
 
-function SecondPlate({ client, id, seats, onClose }: { client: Client; id: string; seats: SeatBook; onClose(): void }) {
-  const room = useTodo(client, id);
+function SecondPlate({ id, seats, onClose }: { id: string; seats: SeatBook; onClose(): void }) {
+  const room = useTodo(id);
   return (
-    <Device client={client} room={room} seats={seats} name="Second device" about="The same list, seen by another guest">
+    <Device room={room} seats={seats} name="Second device" about="The same list, seen by another guest">
       <button className="btn btn--quiet btn--icon" onClick={onClose} aria-label="Put the second device away"><Icon name="x" className="ico" /></button>
     </Device>
   );
@@ -127,12 +128,11 @@ function inOrder(view: TodoView | null, here: readonly Presence[], me: string | 
   return [...new Set([...makers, ...here.map((p) => p.id).sort(), ...(me ? [me] : [])])].filter(Boolean);
 }
 
-function people({ people: others, principal, line, sub }: Room, seats: SeatBook, name: string | undefined, onPress: () => void): PersonLine[] {
+function people({ people: others, principal, line }: Room, seats: SeatBook, name: string | undefined, onPress: () => void): PersonLine[] {
   const down = line.tone !== "live";
   const me: PersonLine[] = principal
     ? [{ id: principal.id, name: name ?? principal.name, seat: seats[principal.id] ?? 8, words: down ? "offline" : name ? "here" : "add your name", away: false, onPress }]
     : [];
-  if (!sub) return me;
   const rest = others.filter((p) => p.id !== principal?.id).map((p): PersonLine => ({
     id: p.id, name: p.name, seat: seats[p.id] ?? 8, away: p.state === "left" || down, words: words(p, down),
   }));

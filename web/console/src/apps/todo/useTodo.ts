@@ -1,7 +1,8 @@
 // One device's look at one list: the room, the commands, what was refused.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Client, Person, Room } from "../../sdk";
-import { usePrincipal, useSubscription } from "../../live/useClient";
+import { useActor } from "@dormouse/react";
+import type { Person } from "../../sdk";
+import { usePrincipal } from "../../live/useClient";
 import { useLine } from "../../live/useLine";
 import { usePresence, useTyping } from "../../live/usePresence";
 import { refused as inWords } from "../../live/words";
@@ -17,31 +18,30 @@ const WASH_STAYS = 2000;
 
 export type Run = (command: Command) => Promise<{ position: string } | undefined>;
 
-export function useTodo(client: Client, id: string, remembered?: string) {
-  const handle = useMemo(() => client.actor("todo").get(id), [client, id]);
-  const principal = usePrincipal(client);
-  const sub = useSubscription(handle);
-  const { run, refusals, own } = useCommands(handle, sub, principal);
-  const line = useLine(client, sub, own, remembered);
+export function useTodo(id: string, remembered?: string) {
+  const actor = useActor<TodoTypes>("todo", id);
+  const { handle, subscription, status, position, pending, here, error } = actor;
+  const principal = usePrincipal();
+  const view = actor.view ?? null;
+  const confirmed = subscription?.confirmed ?? null;
+  const resumed = subscription?.resumed ?? null;
+  const { run, refusals, own } = useCommands(handle, view, principal);
+  const line = useLine({ status, position, resumed }, own, remembered);
   const { typing, say } = useTyping(handle, principal?.id);
-  const people = usePresence(sub?.here ?? NOBODY, typing);
-  const view = sub?.view ?? null;
-  const confirmed = sub?.confirmed ?? null;
+  const people = usePresence(here, typing);
   const list = useMemo(() => (view ? rows(view, confirmed ?? view, refusals) : []), [view, confirmed, refusals]);
   const fresh = useFresh(confirmed, principal?.id);
-  return { handle, principal, sub, view, confirmed, list, fresh, line, people, typing, say, run };
+  return { handle, principal, view, position, pending, resumed, error, list, fresh, line, people, typing, say, run };
 }
 
-const NOBODY: readonly Person[] = [];
-
-function useCommands(handle: TodoHandle, sub: Room<TodoTypes> | undefined, principal: Person | null) {
+function useCommands(handle: TodoHandle, view: TodoView | null, principal: Person | null) {
   const [refusals, setRefusals] = useState<readonly Refused[]>([]);
   const [own, setOwn] = useState<ReadonlySet<number>>(new Set());
-  const latest = useRef({ sub, principal });
-  latest.current = { sub, principal };
+  const latest = useRef({ view, principal });
+  latest.current = { view, principal };
 
   const run: Run = useCallback(async (command) => {
-    const before = latest.current.sub?.view ?? null;
+    const before = latest.current.view;
     const draft = draftOf(before, command, latest.current.principal ?? { id: "", name: "You" });
     try {
       const answer = await handle.send(command, { optimistic: (now) => reduce(now, command, draft) });

@@ -1,6 +1,7 @@
 // All rooms: how many are awake, the last day, and every room that this guest may see.
+import { useStatus } from "@dormouse/react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import { usePrincipal, useStatus } from "../../live/useClient";
+import { usePrincipal } from "../../live/useClient";
 import { tone } from "../../live/useLine";
 import type { HostInfo, Row, Stats } from "../../sdk";
 import { useSession } from "../../session";
@@ -28,8 +29,8 @@ type Asking = "start" | "join" | "name" | undefined;
 export default function HomePage() {
   const session = useSession();
   const { client } = session;
-  const status = useStatus(client);
-  const me = usePrincipal(client);
+  const status = useStatus();
+  const me = usePrincipal();
   const [kind, setKind] = useState<string>();
   const [asking, setAsking] = useState<Asking>();
   const rooms = useRooms(client, kind);
@@ -41,7 +42,7 @@ export default function HomePage() {
   return (
     <>
       <TopBar title="Rooms">
-        <Status tone={status === "closed" ? "offline" : status === "live" ? "live" : tone(status, undefined)} spoken />
+        <Status tone={tone(status)} spoken />
         {me && <Me id={me.id} name={session.name ?? me.name} onPress={() => setAsking("name")} />}
       </TopBar>
       <main className="home">
@@ -80,17 +81,17 @@ function Hero({ rooms, now, ask }: { rooms: Rooms; now: number; ask(what: Asking
           <button className="btn btn--quiet btn--big" onClick={() => ask("join")}>Join by code</button>
         </div>
       </div>
-      <Night activity={stats?.activity} now={now} />
+      <Night activity={stats?.activity} ready={rooms.info !== undefined || rooms.failed} now={now} />
     </section>
   );
 }
 
-/** The host's own counts; without them what the list shows, if that is all there is. */
-function counted({ info, rows, more }: Rooms): string[] {
+/** The host's own counts; without them what the list shows, if that is all there is. Until it answers, only the room for it. */
+function counted({ info, rows, more, failed }: Rooms): string[] {
   const { live, asleep: sleeping } = info?.stats ?? {};
   if (live !== undefined && sleeping !== undefined) return heroLines(live, sleeping);
   if (info && !more) return heroLines(awake(rows).length, asleep(rows).length);
-  return ["Rooms that sleep", "and never lose a move."];
+  return info || failed ? ["Rooms that sleep", "and never lose a move."] : ["\u00a0", "\u00a0"];
 }
 
 function Figures({ stats }: { stats: Stats | undefined }) {
