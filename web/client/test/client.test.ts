@@ -122,6 +122,15 @@ describe("a client", () => {
     expect([second.principal?.id, second.status, guests().length]).toEqual(["g-2", "live", 2]);
   });
 
+  it("becomes one guest though it connects and asks at the same time, without storage too", async () => {
+    const { clock, client, host } = house();
+    const guest = client({ token: undefined, storage: null });
+    const asked = guest.kinds();
+    await clock.pass(500);
+    await asked;
+    expect([guest.status, host.requests.filter(({ path }) => path === "/v1/guest").length]).toEqual(["live", 1]);
+  });
+
   it("closes for good: iterators end, what waits is answered", async () => {
     const { clock, client } = house();
     const ada = client();
@@ -160,6 +169,19 @@ describe("a client", () => {
     await clock.pass(100);
     expect(heard).toEqual([{ from: { id: "ada", name: "ada" }, signal: { typing: true } }]);
     expect(() => handle.signal("x".repeat(5000))).toThrow(/4096/);
+  });
+
+  it("asks over HTTP once more, with a fresh token, when its token is refused", async () => {
+    const { clock, client, host } = house();
+    let token = "old";
+    const ada = client({ token: () => token });
+    await clock.pass(100);
+    host.refuseTokens.add("old");
+    token = "new";
+    expect(await ada.kinds()).toMatchObject({ app: "list" });
+    expect(host.requests.map((request) => request.token)).toEqual(["old", "new"]);
+    host.refuseTokens.add("new");
+    await expect(ada.kinds()).rejects.toMatchObject({ code: 3401, kindOfError: "sign_in" });
   });
 
   it("asks over HTTP with a key that makes a second try of create safe", async () => {
@@ -238,6 +260,24 @@ describe("a subscription", () => {
     host.cutAll();
     await clock.pass(5000);
     expect(heard).toEqual({ next: ["t6"], all: ["t1", "t2", "t3", "t4", "t5", "t6"], three: ["t4", "t5", "t6"] });
+  });
+
+  it("that starts with the next event hears no old one, though the wire replays for another", async () => {
+    const { clock, client, host } = house();
+    host.grow("list/a", 3);
+    const handle = client().actor("list").get("a");
+    const all = handle.subscribe({ as: "events", from: "start" });
+    const late: number[] = [];
+    let joined = false;
+    all.onChange(() => {
+      if (joined || all.resumed?.kind !== "tail") return;
+      joined = true;
+      handle.subscribe({ as: "events" }).on((update) => late.push(...update.events.map(({ seq }) => seq)));
+    });
+    await clock.pass(100);
+    host.grow("list/a", 1);
+    await clock.pass(100);
+    expect([joined, late]).toEqual([true, [4]]);
   });
 
   it("of events that nobody reads ends at 10,000 and names where to go on", async () => {

@@ -155,6 +155,18 @@ describe("locks", () => {
     expect(await last).not.toBeNull();
   });
 
+  it("as leases: of two that both saw it free, the one that wrote last has it", async () => {
+    const clock = new FakeClock();
+    const storage = new MemoryStorage();
+    let blind = 2;
+    const read = storage.getItem.bind(storage);
+    storage.getItem = (key) => ((blind -= 1) >= 0 ? null : read(key));
+    const locks = leases(storage, clock, seeded(4));
+    const asked = [locks.take("x"), locks.take("x")];
+    await clock.pass(50);
+    expect((await Promise.all(asked)).map((held) => held !== null)).toEqual([false, true]);
+  });
+
   it("of the browser: held until released, never waited for", async () => {
     const holders = new Set<string>();
     const request = async (name: string, _options: unknown, fn: (lock: unknown) => unknown): Promise<unknown> => {
