@@ -17,5 +17,10 @@ export default defineConfig(({ mode }) => ({
   build: { outDir: mode === "fake" ? "test-results/fake" : "dist", emptyOutDir: true, assetsInlineLimit: 0 },
   server: { proxy: { "/v1": { target: host, ws: true } } },
   // Whole pages are rendered, and the machine may be building something else meanwhile.
-  test: { environment: "jsdom", testTimeout: 30_000, include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["./dev/test-setup.ts"] },
+  test: {
+    environment: "jsdom",
+    testTimeout: 30_000,
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["./dev/test-setup.ts"],
+  },
 }));

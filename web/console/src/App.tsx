@@ -19,7 +19,9 @@ export function App() {
       {/* A page that broke is left by going elsewhere. */}
       <ErrorBoundary key={path}>
         <DormouseProvider client={client}>
-          <Suspense><Page path={path} /></Suspense>
+          <Suspense>
+            <Page path={path} />
+          </Suspense>
         </DormouseProvider>
       </ErrorBoundary>
     </ToastProvider>

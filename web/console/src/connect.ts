@@ -2,4 +2,5 @@
 import { createClient } from "@dormouse/client";
 import type { Connect, Kinds } from "./sdk";
 
-export const connect: Connect = ({ name, storage }) => createClient<Kinds>({ endpoint: location.origin, storage, ...(name === undefined ? {} : { name }) });
+export const connect: Connect = ({ name, storage }) =>
+  createClient<Kinds>({ endpoint: location.origin, storage, ...(name === undefined ? {} : { name }) });

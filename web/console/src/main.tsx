@@ -10,4 +10,8 @@ applyTheme();
 const root = document.createElement("div");
 root.id = "root";
 document.body.append(root);
-createRoot(root).render(<StrictMode><App /></StrictMode>);
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

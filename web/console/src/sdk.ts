@@ -1,23 +1,62 @@
 // The client SDK as the console uses it: which kinds it knows, and the host's figures read with care.
-import type { ActorRow, ActorTypes, Client as AnyClient, Handle, HostInfo as AnyHostInfo, Pending, ResumedNote, Status } from "@dormouse/client";
+import type {
+  ActorRow,
+  ActorTypes,
+  Client as AnyClient,
+  Handle,
+  HostInfo as AnyHostInfo,
+  Pending,
+  ResumedNote,
+  Status,
+} from "@dormouse/client";
 import type { TodoTypes } from "./apps/todo/types";
 
-export type { ActorTypes, Handle, Person, Principal, ResumedNote, SignalNote, Status as LineStatus, StorageLike, ViewAt } from "@dormouse/client";
+export type {
+  ActorTypes,
+  Handle,
+  Person,
+  Principal,
+  ResumedNote,
+  SignalNote,
+  Status as LineStatus,
+  StorageLike,
+  ViewAt,
+} from "@dormouse/client";
 
 /** The kinds that have a page here; the list knows of others. */
-export interface Kinds { todo: TodoTypes; [kind: string]: ActorTypes }
+export interface Kinds {
+  todo: TodoTypes;
+  [kind: string]: ActorTypes;
+}
 export type Client = AnyClient<Kinds>;
 export type Row = ActorRow;
 /** What the line of a room is judged by. */
-export interface AnyRoom { readonly status: Status; readonly position: string | null; readonly resumed: ResumedNote | null }
+export interface AnyRoom {
+  readonly status: Status;
+  readonly position: string | null;
+  readonly resumed: ResumedNote | null;
+}
 export type AnyHandle = Pick<Handle, "signal" | "onSignal">;
 
-export interface ConnectOptions { name?: string; storage: Storage }
+export interface ConnectOptions {
+  name?: string;
+  storage: Storage;
+}
 export type Connect = (options: ConnectOptions) => Client;
 
-export interface Activity { readonly at: number; readonly commits: number }
+export interface Activity {
+  readonly at: number;
+  readonly commits: number;
+}
 /** Every figure may be missing: only what the host measured is shown. */
-export interface Stats { live?: number; asleep?: number; commits?: number; last_wake_us?: number; connections?: number; activity?: readonly Activity[] }
+export interface Stats {
+  live?: number;
+  asleep?: number;
+  commits?: number;
+  last_wake_us?: number;
+  connections?: number;
+  activity?: readonly Activity[];
+}
 export type HostInfo = Omit<AnyHostInfo, "stats"> & { readonly stats: Stats };
 
 const FIGURES = ["live", "asleep", "commits", "last_wake_us", "connections"] as const;
@@ -35,7 +74,11 @@ export function readInfo(info: AnyHostInfo): HostInfo {
 }
 
 const isActivity = (entry: unknown): entry is Activity =>
-  typeof entry === "object" && entry !== null && typeof (entry as Activity).at === "number" && typeof (entry as Activity).commits === "number";
+  typeof entry === "object" &&
+  entry !== null &&
+  typeof (entry as Activity).at === "number" &&
+  typeof (entry as Activity).commits === "number";
 
 /** Commands of this device that nobody has answered yet. */
-export const waitingIn = (pending: readonly Pending[]): number => pending.filter((command) => command.state !== "accepted").length;
+export const waitingIn = (pending: readonly Pending[]): number =>
+  pending.filter((command) => command.state !== "accepted").length;

@@ -7,7 +7,10 @@ import { recall, remember } from "./ui/memory";
 
 const NAME = "dormouse.name";
 
-export interface Session { readonly client: Client; readonly name: string | undefined }
+export interface Session {
+  readonly client: Client;
+  readonly name: string | undefined;
+}
 
 let session: Session | undefined;
 const listeners = new Set<() => void>();

@@ -4,7 +4,9 @@
 export function memoryStorage(): Storage {
   const map = new Map<string, string>();
   return {
-    get length() { return map.size; },
+    get length() {
+      return map.size;
+    },
     key: (i) => [...map.keys()][i] ?? null,
     getItem: (key) => map.get(key) ?? null,
     setItem: (key, value) => void map.set(key, String(value)),
@@ -14,9 +16,12 @@ export function memoryStorage(): Storage {
 }
 
 export function drawer(storage: Storage, name: string): Storage {
-  const mine = () => Array.from({ length: storage.length }, (_, i) => storage.key(i)!).filter((key) => key.startsWith(name));
+  const mine = () =>
+    Array.from({ length: storage.length }, (_, i) => storage.key(i)!).filter((key) => key.startsWith(name));
   return {
-    get length() { return mine().length; },
+    get length() {
+      return mine().length;
+    },
     key: (i) => mine()[i]?.slice(name.length) ?? null,
     getItem: (key) => storage.getItem(name + key),
     setItem: (key, value) => storage.setItem(name + key, value),
@@ -27,5 +32,9 @@ export function drawer(storage: Storage, name: string): Storage {
 
 /** The browser's, or memory where it is forbidden (reading `localStorage` itself may throw). */
 export function browserStorage(which: "localStorage" | "sessionStorage"): Storage {
-  try { return window[which]; } catch { return memoryStorage(); }
+  try {
+    return window[which];
+  } catch {
+    return memoryStorage();
+  }
 }

@@ -12,6 +12,11 @@ export const fake: { host: FakeHost } = { host: test ? new FakeHost() : seeded()
 // For scripts that take pictures: `fake.host.rooms.get("market").act(…)`.
 if (!test) (window as unknown as { fake: typeof fake }).fake = fake;
 
-export const connect: Connect = ({ name, storage }) => createClient<Kinds>({
-  endpoint: "http://fake", storage, fetch: fakeFetch(fake.host), WebSocket: fakeSocket(fake.host), ...(name === undefined ? {} : { name }),
-});
+export const connect: Connect = ({ name, storage }) =>
+  createClient<Kinds>({
+    endpoint: "http://fake",
+    storage,
+    fetch: fakeFetch(fake.host),
+    WebSocket: fakeSocket(fake.host),
+    ...(name === undefined ? {} : { name }),
+  });

@@ -3,7 +3,12 @@ import type { Activity, HostInfo, Person, Row, SignalNote } from "../../src/sdk"
 import type { Command, TodoView } from "../../src/apps/todo/types";
 import { decide, empty, evolve, type State, type TodoEvent } from "./rules";
 
-interface Commit { seq: number; at: number; event: TodoEvent | { type: "created" }; state: State }
+interface Commit {
+  seq: number;
+  at: number;
+  event: TodoEvent | { type: "created" };
+  state: State;
+}
 
 export const positionOf = (seq: number): string => `1:${seq}:${seq.toString(16).padStart(16, "0")}`;
 
@@ -14,14 +19,28 @@ export class FakeRoom {
   private readonly signals = new Set<(s: SignalNote) => void>();
   retired = false;
 
-  constructor(readonly id: string, title: string, readonly createdAt: number) {
+  constructor(
+    readonly id: string,
+    title: string,
+    readonly createdAt: number,
+  ) {
     this.commits.push({ seq: 1, at: createdAt, event: { type: "created" }, state: empty(title) });
   }
 
-  get head(): Commit { return this.commits.at(-1)!; }
-  get view(): TodoView { return this.head.state.view; }
-  get position(): string { return positionOf(this.head.seq); }
-  get here(): Person[] { return [...new Map([...this.watchers.values()].map((p) => [p.id, p])).values()].sort((a, b) => (a.id < b.id ? -1 : 1)); }
+  get head(): Commit {
+    return this.commits.at(-1)!;
+  }
+  get view(): TodoView {
+    return this.head.state.view;
+  }
+  get position(): string {
+    return positionOf(this.head.seq);
+  }
+  get here(): Person[] {
+    return [...new Map([...this.watchers.values()].map((p) => [p.id, p])).values()].sort((a, b) =>
+      a.id < b.id ? -1 : 1,
+    );
+  }
 
   act(command: Command, by: Person, at = Date.now()): string {
     const event = decide(this.head.state, command, by, at);
@@ -41,10 +60,20 @@ export class FakeRoom {
     this.changed();
   }
 
-  signal(signalled: SignalNote) { for (const fn of this.signals) fn(signalled); }
-  on(fn: () => void) { this.listeners.add(fn); return () => this.listeners.delete(fn); }
-  onSignal(fn: (s: SignalNote) => void) { this.signals.add(fn); return () => this.signals.delete(fn); }
-  private changed() { for (const fn of [...this.listeners]) fn(); }
+  signal(signalled: SignalNote) {
+    for (const fn of this.signals) fn(signalled);
+  }
+  on(fn: () => void) {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+  onSignal(fn: (s: SignalNote) => void) {
+    this.signals.add(fn);
+    return () => this.signals.delete(fn);
+  }
+  private changed() {
+    for (const fn of [...this.listeners]) fn();
+  }
 }
 
 export class FakeHost {
@@ -81,7 +110,17 @@ export class FakeHost {
   private row(room: FakeRoom): Row {
     const members = [...new Set(Object.values(room.view.items).map((item) => item.by.id))];
     const awake = room.watchers.size > 0 || Date.now() - room.head.at < 60_000;
-    return { kind: "todo", id: room.id, title: room.view.title, status: "open", members, position: room.position, updated_at: room.head.at, created_at: room.createdAt, awake };
+    return {
+      kind: "todo",
+      id: room.id,
+      title: room.view.title,
+      status: "open",
+      members,
+      position: room.position,
+      updated_at: room.head.at,
+      created_at: room.createdAt,
+      awake,
+    };
   }
 
   info(): HostInfo {
@@ -90,8 +129,17 @@ export class FakeHost {
     const commits = rows.reduce((sum, row) => sum + Number(row.position.split(":")[1]), 0);
     const connections = new Set([...this.rooms.values()].flatMap((room) => [...room.watchers.keys()])).size;
     return {
-      app: "fake", version: "0.0.0", kinds: this.kinds,
-      stats: { live, asleep: rows.length - live + this.unseen, commits, connections, activity: this.activity, ...(this.lastWakeUs !== undefined && { last_wake_us: this.lastWakeUs }) },
+      app: "fake",
+      version: "0.0.0",
+      kinds: this.kinds,
+      stats: {
+        live,
+        asleep: rows.length - live + this.unseen,
+        commits,
+        connections,
+        activity: this.activity,
+        ...(this.lastWakeUs !== undefined && { last_wake_us: this.lastWakeUs }),
+      },
     };
   }
 }

@@ -7,8 +7,17 @@ import { Refused } from "./rules";
 
 const NOT_FOUND = { code: 4404, name: "not_found", message: "There is no such actor, or you may not see it." };
 
-const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-const claimsOf = (token: string) => JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0)))) as { sub: string; name: string };
+const base64 = (text: string) =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+const claimsOf = (token: string) =>
+  JSON.parse(
+    new TextDecoder().decode(
+      Uint8Array.from(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0)),
+    ),
+  ) as { sub: string; name: string };
 const etagOf = (room: FakeRoom) => room.head.seq.toString(16).padStart(16, "0");
 
 /** HTTP: every request answers after the host's latency. */
@@ -25,13 +34,20 @@ export function fakeFetch(host: FakeHost): typeof fetch {
 
 type Answer = [status: number, body: unknown];
 
-function route(host: FakeHost, method: string, url: URL, body: Record<string, unknown>, key: string | undefined): Answer {
+function route(
+  host: FakeHost,
+  method: string,
+  url: URL,
+  body: Record<string, unknown>,
+  key: string | undefined,
+): Answer {
   const [kind, id, what] = url.pathname.split("/").filter(Boolean).slice(1);
   const number = (name: string, otherwise: number) => Number(url.searchParams.get(name) ?? otherwise);
   if (host.down) return [503, { error: { code: 1503, name: "unavailable", message: "The host is down." } }];
   if (kind === "guest") return [201, guest(host, body.name as string | undefined)];
   if (kind === undefined) return [200, host.info()];
-  if (id === undefined && method === "POST") return [201, created(host.create((body.title as string | undefined) ?? "", key))];
+  if (id === undefined && method === "POST")
+    return [201, created(host.create((body.title as string | undefined) ?? "", key))];
   if (id === undefined) return [200, page(host.list(kind), number("limit", 50), number("after", 0))];
   const room = kind === "todo" ? host.rooms.get(id) : undefined;
   if (!room) return [404, { error: NOT_FOUND }];
@@ -43,7 +59,11 @@ function route(host: FakeHost, method: string, url: URL, body: Record<string, un
 
 function guest(host: FakeHost, name = "Guest") {
   const sub = `guest-${++host.guests}`;
-  return { token: `e30.${base64(JSON.stringify({ sub, name, roles: ["guest"] }))}.x`, principal: { id: sub, name, roles: ["guest"] }, expires_at: Date.now() + 86_400_000 };
+  return {
+    token: `e30.${base64(JSON.stringify({ sub, name, roles: ["guest"] }))}.x`,
+    principal: { id: sub, name, roles: ["guest"] },
+    expires_at: Date.now() + 86_400_000,
+  };
 }
 
 const created = (room: FakeRoom) => ({ id: room.id, position: room.position, etag: etagOf(room), view: room.view });
@@ -62,10 +82,24 @@ function history(room: FakeRoom, buckets: number) {
 
 function events(room: FakeRoom, after: number, limit: number) {
   const rows = room.commits.filter((commit) => commit.seq > after).slice(0, limit);
-  return { position: room.position, through_seq: rows.at(-1)?.seq ?? after, more: false, events: rows.map(({ seq, at, event }) => ({ seq, index: 0, at, event })) };
+  return {
+    position: room.position,
+    through_seq: rows.at(-1)?.seq ?? after,
+    more: false,
+    events: rows.map(({ seq, at, event }) => ({ seq, index: 0, at, event })),
+  };
 }
 
-interface Frame { action: string; token?: string; actor?: string; from?: string; command_id?: string; command?: Command; signal?: unknown; outbox?: string }
+interface Frame {
+  action: string;
+  token?: string;
+  actor?: string;
+  from?: string;
+  command_id?: string;
+  command?: Command;
+  signal?: unknown;
+  outbox?: string;
+}
 
 /** One connection. The class is made for a host, because the SDK takes a constructor. */
 export function fakeSocket(host: FakeHost) {
@@ -104,7 +138,15 @@ export function fakeSocket(host: FakeHost) {
     }
 
     private soon(fn: () => void) {
-      this.queue = this.queue.then(() => new Promise((resolve) => setTimeout(() => { fn(); resolve(); }, host.latency / 2)));
+      this.queue = this.queue.then(
+        () =>
+          new Promise((resolve) =>
+            setTimeout(() => {
+              fn();
+              resolve();
+            }, host.latency / 2),
+          ),
+      );
     }
 
     private say(frame: object) {
@@ -117,7 +159,12 @@ export function fakeSocket(host: FakeHost) {
       if (frame.action === "ping") return this.say({ type: "pong", behind: {} });
       const actor = frame.actor!;
       const room = host.rooms.get(actor.replace("todo/", ""));
-      if (!room) return this.say(frame.action === "send" ? { type: "rejected", actor, command_id: frame.command_id, ...NOT_FOUND } : { type: "error", actor, ...NOT_FOUND });
+      if (!room)
+        return this.say(
+          frame.action === "send"
+            ? { type: "rejected", actor, command_id: frame.command_id, ...NOT_FOUND }
+            : { type: "error", actor, ...NOT_FOUND },
+        );
       if (frame.action === "subscribe") this.subscribe(room, actor, frame.from);
       if (frame.action === "unsubscribe") this.unsubscribe(actor);
       if (frame.action === "send") this.command(room, actor, frame);
@@ -128,26 +175,50 @@ export function fakeSocket(host: FakeHost) {
       const { sub, name } = claimsOf(token!);
       this.me = { id: sub, name };
       this.say({
-        type: "welcome", principal: { ...this.me, roles: ["guest"] }, outbox: `o-${sub}`, in_flight: 8,
-        limits: { frame_bytes: 65536, signal_bytes: 4096, ping_seconds: 20 }, server: { version: "0.0.0" },
+        type: "welcome",
+        principal: { ...this.me, roles: ["guest"] },
+        outbox: `o-${sub}`,
+        in_flight: 8,
+        limits: { frame_bytes: 65536, signal_bytes: 4096, ping_seconds: 20 },
+        server: { version: "0.0.0" },
       });
     }
 
     private subscribe(room: FakeRoom, actor: string, from: string | undefined) {
-      if (room.retired) return this.say({ type: "resumed", actor, as: "view", kind: "gone", position: room.position, message: "retired" });
+      if (room.retired)
+        return this.say({
+          type: "resumed",
+          actor,
+          as: "view",
+          kind: "gone",
+          position: room.position,
+          message: "retired",
+        });
       this.unsubscribe(actor);
       const current = from === room.position;
       this.say({ type: "resumed", actor, as: "view", kind: current ? "current" : "snapshot", position: room.position });
       if (!current) this.snapshot(room, actor);
       let seq = room.head.seq;
       const off = room.on(() => {
-        if (room.retired) return this.say({ type: "resumed", actor, as: "view", kind: "gone", position: room.position, message: "retired" });
+        if (room.retired)
+          return this.say({
+            type: "resumed",
+            actor,
+            as: "view",
+            kind: "gone",
+            position: room.position,
+            message: "retired",
+          });
         if (room.head.seq !== seq) this.snapshot(room, actor);
         seq = room.head.seq;
         this.presence(room, actor);
       });
       const deaf = room.onSignal((note) => this.say({ type: "signal", actor, ...note }));
-      this.leave.set(actor, () => { off(); deaf(); room.watch(this, undefined); });
+      this.leave.set(actor, () => {
+        off();
+        deaf();
+        room.watch(this, undefined);
+      });
       room.watch(this, this.me);
     }
 
@@ -175,7 +246,15 @@ export function fakeSocket(host: FakeHost) {
         this.say(answer);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
-        this.say({ type: "rejected", actor, command_id: id, code: error.code, name: error.name, message: error.message, reason: error.reason });
+        this.say({
+          type: "rejected",
+          actor,
+          command_id: id,
+          code: error.code,
+          name: error.name,
+          message: error.message,
+          reason: error.reason,
+        });
       }
     }
   };

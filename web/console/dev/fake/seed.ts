@@ -19,7 +19,13 @@ function dice(seed: number) {
 export function seeded(): FakeHost {
   const host = new FakeHost();
   const now = Date.now();
-  host.kinds = [["todo", "Todo"], ["liap-tui", "Liap Tui"], ["duel", "Duel Arena"], ["world", "Worldbuild"], ["ledger", "LedgerQuest"]].map(([kind, title]) => ({ kind: kind!, title: title! }));
+  host.kinds = [
+    ["todo", "Todo"],
+    ["liap-tui", "Liap Tui"],
+    ["duel", "Duel Arena"],
+    ["world", "Worldbuild"],
+    ["ledger", "LedgerQuest"],
+  ].map(([kind, title]) => ({ kind: kind!, title: title! }));
   host.rooms.set("market", market(now));
   host.rooms.set("reading", quiet("reading", "Reading group", now - 3 * DAY, 9));
   host.rooms.set("garden", quiet("garden", "", now - 11 * DAY, 4));
@@ -33,7 +39,12 @@ export function seeded(): FakeHost {
 function market(now: number): FakeRoom {
   const room = new FakeRoom("market", "Saturday market", now - 9 * DAY);
   const roll = dice(7);
-  const bursts = [[9, 14], [6.5, 12], [4, 7], [2.2, 20]] as const;
+  const bursts = [
+    [9, 14],
+    [6.5, 12],
+    [4, 7],
+    [2.2, 20],
+  ] as const;
   // Filler: things that came and went on earlier days.
   for (const [daysAgo, count] of bursts) {
     let at = now - daysAgo * DAY + MINUTE;
@@ -42,9 +53,17 @@ function market(now: number): FakeRoom {
       room.act({ type: "add_todo", title: `Stall note ${i + 1}` }, [ANA, BO, CHI][i % 3]!, at);
       if (i % 3 === 2) room.act({ type: "delete_todo", id: String(room.head.state.last - 1) }, ANA, at + 1500);
     }
-    for (const id of Object.keys(room.view.items)) room.act({ type: "delete_todo", id }, BO, (at += 1000 + roll() * 20_000));
+    for (const id of Object.keys(room.view.items))
+      room.act({ type: "delete_todo", id }, BO, (at += 1000 + roll() * 20_000));
   }
-  const things = [["Borrow the long table from Bo", ANA], ["Flour, 10 kg, and the good salt", BO], ["Print price cards", CHI], ["Two gas bottles", ANA], ["Ask Chi about the awning", CHI], ["Change for the till: $80 in coins", BO]] as const;
+  const things = [
+    ["Borrow the long table from Bo", ANA],
+    ["Flour, 10 kg, and the good salt", BO],
+    ["Print price cards", CHI],
+    ["Two gas bottles", ANA],
+    ["Ask Chi about the awning", CHI],
+    ["Change for the till: $80 in coins", BO],
+  ] as const;
   let at = now - 22 * MINUTE;
   for (const [title, by] of things) room.act({ type: "add_todo", title }, by, (at += 30_000 + roll() * 100_000));
   const ids = Object.keys(room.view.items);
@@ -54,13 +73,30 @@ function market(now: number): FakeRoom {
 
 function quiet(id: string, title: string, at: number, things: number): FakeRoom {
   const room = new FakeRoom(id, title, at - DAY);
-  for (let i = 0; i < things; i++) room.act({ type: "add_todo", title: `Chapter ${i + 1}` }, BO, at - (things - i) * MINUTE);
+  for (let i = 0; i < things; i++)
+    room.act({ type: "add_todo", title: `Chapter ${i + 1}` }, BO, at - (things - i) * MINUTE);
   return room;
 }
 
 function others(now: number): Row[] {
-  const row = (kind: string, id: string, title: string, awake: boolean, updated: number, seq: number, members: string[]): Row => ({
-    kind, id, title, status: "open", members, position: positionOf(seq), updated_at: now - updated, created_at: now - DAY * 20, awake,
+  const row = (
+    kind: string,
+    id: string,
+    title: string,
+    awake: boolean,
+    updated: number,
+    seq: number,
+    members: string[],
+  ): Row => ({
+    kind,
+    id,
+    title,
+    status: "open",
+    members,
+    position: positionOf(seq),
+    updated_at: now - updated,
+    created_at: now - DAY * 20,
+    awake,
   });
   return [
     row("liap-tui", "4F2A9C", "Table 4F2A9C", true, 9000, 418, ["ana", "mio", "bo"]),

@@ -23,6 +23,14 @@ export const APPS: Record<string, App> = {
 };
 
 /** Kinds without a page here still have a shape in the list. */
-const ICONS: Record<string, IconName> = { "liap-tui": "liap-tui", liap_tui: "liap-tui", duel: "duel", world: "world", worldbuild: "world", ledger: "ledger", ledgerquest: "ledger" };
+const ICONS: Record<string, IconName> = {
+  "liap-tui": "liap-tui",
+  liap_tui: "liap-tui",
+  duel: "duel",
+  world: "world",
+  worldbuild: "world",
+  ledger: "ledger",
+  ledgerquest: "ledger",
+};
 
 export const iconOf = (kind: string): IconName => APPS[kind]?.icon ?? ICONS[kind] ?? "room";

@@ -22,6 +22,12 @@ describe("the line in words", () => {
 
 describe("the badge", () => {
   it("shows the status as it is, and a closed line as a lost one", () => {
-    expect((["connecting", "live", "replaying", "offline", "closed"] as const).map(tone)).toEqual(["connecting", "live", "replaying", "offline", "offline"]);
+    expect((["connecting", "live", "replaying", "offline", "closed"] as const).map(tone)).toEqual([
+      "connecting",
+      "live",
+      "replaying",
+      "offline",
+      "offline",
+    ]);
   });
 });

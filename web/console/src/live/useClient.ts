@@ -5,7 +5,10 @@ import type { Kinds, Principal } from "../sdk";
 
 export function usePrincipal(): Principal | null {
   const client = useClient<Kinds>();
-  return useSyncExternalStore(useCallback((fn) => client.onChange(fn), [client]), () => client.principal);
+  return useSyncExternalStore(
+    useCallback((fn) => client.onChange(fn), [client]),
+    () => client.principal,
+  );
 }
 
 // Pulled plugs outlive the page that pulled them: somebody who goes home and comes back still wants to plug in again.

@@ -9,7 +9,11 @@ const BUCKETS = 240;
 /** A dragged slider passes many commits; only where it rests is asked for. */
 const RESTS = 70;
 
-export interface Looking<V> { seq: number; moment: ViewAt<V> | undefined; failed: boolean }
+export interface Looking<V> {
+  seq: number;
+  moment: ViewAt<V> | undefined;
+  failed: boolean;
+}
 
 export interface History<V> {
   axis: Axis;
@@ -20,7 +24,11 @@ export interface History<V> {
   now(): void;
 }
 
-export function useHistory<T extends ActorTypes>(handle: Handle<T>, position: string | null, live: boolean): History<T["view"]> {
+export function useHistory<T extends ActorTypes>(
+  handle: Handle<T>,
+  position: string | null,
+  live: boolean,
+): History<T["view"]> {
   const { samples, createdAt, failed } = useSamples(handle, position, live);
   const line = useMemo(() => axis(samples), [samples]);
   const [seq, setSeq] = useState<number>();
@@ -53,9 +61,13 @@ function useSamples<T extends ActorTypes>(handle: Handle<T>, position: string | 
         setCreatedAt(history.created_at);
         setFailed(false);
       },
-      () => { if (current) setFailed(true); },
+      () => {
+        if (current) setFailed(true);
+      },
     );
-    return () => { current = false; };
+    return () => {
+      current = false;
+    };
   }, [handle, live, epoch]);
 
   useEffect(() => {
@@ -69,7 +81,9 @@ function useMoment<T extends ActorTypes>(handle: Handle<T>, seq: number | undefi
   const known = useRef(new Map<number, ViewAt<V>>());
   const [answer, setAnswer] = useState<{ seq: number; moment: ViewAt<V> | undefined; failed: boolean }>();
 
-  useEffect(() => { known.current.clear(); }, [handle]);
+  useEffect(() => {
+    known.current.clear();
+  }, [handle]);
   useEffect(() => {
     if (seq === undefined || known.current.has(seq)) return;
     let current = true;
@@ -79,7 +93,9 @@ function useMoment<T extends ActorTypes>(handle: Handle<T>, seq: number | undefi
           known.current.set(seq, moment);
           if (current) setAnswer({ seq, moment, failed: false });
         },
-        () => { if (current) setAnswer({ seq, moment: undefined, failed: true }); },
+        () => {
+          if (current) setAnswer({ seq, moment: undefined, failed: true });
+        },
       );
     }, RESTS);
     return () => {

@@ -9,7 +9,11 @@ import { caughtUp } from "./words";
 /** The catch-up line is read and then in the way. */
 const STAYS = 15_000;
 
-export interface Line { tone: Tone; heardAt: number; note: string }
+export interface Line {
+  tone: Tone;
+  heardAt: number;
+  note: string;
+}
 
 /** A closed line is for the reader what a lost one is. */
 export const tone = (status: LineStatus): Tone => (status === "closed" ? "offline" : status);
@@ -29,7 +33,10 @@ export function useLine(room: AnyRoom, own: ReadonlySet<number>, remembered?: st
 function useHeardAt(now: Tone): number {
   const at = useRef(Date.now());
   useEffect(() => {
-    if (now === "live") return () => { at.current = Date.now(); };
+    if (now === "live")
+      return () => {
+        at.current = Date.now();
+      };
   }, [now]);
   return now === "live" ? Date.now() : at.current;
 }

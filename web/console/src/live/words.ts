@@ -17,4 +17,3 @@ export function refused(error: unknown, known: Record<string, string> = {}): str
   const { reason, message } = (error ?? {}) as { reason?: string; message?: string };
   return (reason && known[reason]) || message || "The room refused this.";
 }
-

@@ -6,23 +6,48 @@ import { Empty } from "../ui/Empty";
 import { TopBar } from "../ui/TopBar";
 
 function Nowhere({ bar, title, children }: { bar: string; title: string; children: ReactNode }) {
-  useEffect(() => { document.title = `${bar}: Dormouse`; }, [bar]);
+  useEffect(() => {
+    document.title = `${bar}: Dormouse`;
+  }, [bar]);
   return (
     <>
       <TopBar title={bar} parent />
-      <main className="page"><Empty title={title} action={<Link className="btn btn--go" to="/">See all rooms</Link>}>{children}</Empty></main>
+      <main className="page">
+        <Empty
+          title={title}
+          action={
+            <Link className="btn btn--go" to="/">
+              See all rooms
+            </Link>
+          }
+        >
+          {children}
+        </Empty>
+      </main>
     </>
   );
 }
 
 export const RoomNotFound = ({ words }: { words?: string | undefined }) => (
-  <Nowhere bar="No room" title="There is no room here.">{words ?? "The code may have a letter too many or too few, or the room is not yours to see."}</Nowhere>
+  <Nowhere bar="No room" title="There is no room here.">
+    {words ?? "The code may have a letter too many or too few, or the room is not yours to see."}
+  </Nowhere>
 );
 
-export const RoomGone = () => <Nowhere bar="Retired" title={GONE}>Start another one whenever you need it.</Nowhere>;
+export const RoomGone = () => (
+  <Nowhere bar="Retired" title={GONE}>
+    Start another one whenever you need it.
+  </Nowhere>
+);
 
-export const PageNotFound = () => <Nowhere bar="No page" title="There is no page here.">The address leads nowhere. All rooms are one step away.</Nowhere>;
+export const PageNotFound = () => (
+  <Nowhere bar="No page" title="There is no page here.">
+    The address leads nowhere. All rooms are one step away.
+  </Nowhere>
+);
 
 export const NoPageForKind = ({ kind }: { kind: string }) => (
-  <Nowhere bar={kind} title="This console cannot show this room.">The room is there, but there is no page for rooms of the kind “{kind}” yet.</Nowhere>
+  <Nowhere bar={kind} title="This console cannot show this room.">
+    The room is there, but there is no page for rooms of the kind “{kind}” yet.
+  </Nowhere>
 );

@@ -16,7 +16,9 @@ export function Dialog({ title, action, children, onClose, onSubmit }: Props) {
   const [refused, setRefused] = useState("");
   const [busy, setBusy] = useState(false);
 
-  useEffect(() => { if (!dialog.current?.open) dialog.current?.showModal(); }, []);
+  useEffect(() => {
+    if (!dialog.current?.open) dialog.current?.showModal();
+  }, []);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -28,20 +30,36 @@ export function Dialog({ title, action, children, onClose, onSubmit }: Props) {
       if (words) setRefused(words);
       else onClose();
     } catch (error) {
-      setRefused(error instanceof Error && error.message ? error.message : "That did not work. Nothing was changed; try again.");
+      setRefused(
+        error instanceof Error && error.message ? error.message : "That did not work. Nothing was changed; try again.",
+      );
     } finally {
       setBusy(false);
     }
   }
 
   return (
-    <dialog ref={dialog} className="dialog" aria-labelledby={heading} onClose={onClose} onClick={(e) => { if (e.target === e.currentTarget) onClose(); }}>
+    <dialog
+      ref={dialog}
+      className="dialog"
+      aria-labelledby={heading}
+      onClose={onClose}
+      onClick={(e) => {
+        if (e.target === e.currentTarget) onClose();
+      }}
+    >
       <form onSubmit={(event) => void submit(event)}>
         <h2 id={heading}>{title}</h2>
         {children}
-        {refused && <p className="dialog__refused small" role="alert">{refused}</p>}
+        {refused && (
+          <p className="dialog__refused small" role="alert">
+            {refused}
+          </p>
+        )}
         <div className="row dialog__acts">
-          <button type="button" className="btn btn--quiet" onClick={onClose}>Cancel</button>
+          <button type="button" className="btn btn--quiet" onClick={onClose}>
+            Cancel
+          </button>
           <button className="btn btn--go">{action}</button>
         </div>
       </form>
@@ -49,17 +67,38 @@ export function Dialog({ title, action, children, onClose, onSubmit }: Props) {
   );
 }
 
-interface FieldProps { label: string; name: string; value?: string; hint?: string; placeholder?: string; required?: boolean; maxLength?: number }
+interface FieldProps {
+  label: string;
+  name: string;
+  value?: string;
+  hint?: string;
+  placeholder?: string;
+  required?: boolean;
+  maxLength?: number;
+}
 
 export function TextField({ label, name, value = "", hint, ...rest }: FieldProps) {
   const id = useId();
   return (
     <div className="labelled">
-      <label htmlFor={id} className="small">{label}</label>
+      <label htmlFor={id} className="small">
+        {label}
+      </label>
       <span className="field">
-        <input id={id} name={name} defaultValue={value} autoComplete="off" aria-describedby={hint && `${id}-hint`} {...rest} />
+        <input
+          id={id}
+          name={name}
+          defaultValue={value}
+          autoComplete="off"
+          aria-describedby={hint && `${id}-hint`}
+          {...rest}
+        />
       </span>
-      {hint && <p id={`${id}-hint`} className="tiny faint">{hint}</p>}
+      {hint && (
+        <p id={`${id}-hint`} className="tiny faint">
+          {hint}
+        </p>
+      )}
     </div>
   );
 }

@@ -2,7 +2,11 @@
 import type { ReactNode } from "react";
 import { Mark } from "./Mark";
 
-interface Props { title?: string; children: ReactNode; action?: ReactNode }
+interface Props {
+  title?: string;
+  children: ReactNode;
+  action?: ReactNode;
+}
 
 export function Empty({ title, children, action }: Props) {
   return (

@@ -11,7 +11,17 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { broke: b
 
   override render() {
     if (!this.state.broke) return this.props.children;
-    const again = <button className="btn btn--go" onClick={() => location.reload()}>Load it again</button>;
-    return <main className="page"><Empty title="This page stopped." action={again}>The room itself is safe: it lives on the host, with every move that was answered.</Empty></main>;
+    const again = (
+      <button className="btn btn--go" onClick={() => location.reload()}>
+        Load it again
+      </button>
+    );
+    return (
+      <main className="page">
+        <Empty title="This page stopped." action={again}>
+          The room itself is safe: it lives on the host, with every move that was answered.
+        </Empty>
+      </main>
+    );
   }
 }

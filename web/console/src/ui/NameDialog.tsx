@@ -4,7 +4,11 @@ import { Dialog, TextField } from "./Dialog";
 
 export const NAME_MAX = 40;
 
-interface Props { name: string; waiting: number; onClose(): void }
+interface Props {
+  name: string;
+  waiting: number;
+  onClose(): void;
+}
 
 export function NameDialog({ name, waiting, onClose }: Props) {
   function submit(form: FormData) {
@@ -16,7 +20,13 @@ export function NameDialog({ name, waiting, onClose }: Props) {
   }
   return (
     <Dialog title="Who are you?" action="Use this name" onClose={onClose} onSubmit={submit}>
-      <TextField label="Your name" name="name" value={name} maxLength={NAME_MAX} hint="Others see it beside what you do. What you did before keeps the name you had." />
+      <TextField
+        label="Your name"
+        name="name"
+        value={name}
+        maxLength={NAME_MAX}
+        hint="Others see it beside what you do. What you did before keeps the name you had."
+      />
     </Dialog>
   );
 }

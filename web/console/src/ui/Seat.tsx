@@ -3,7 +3,13 @@ import type { CSSProperties } from "react";
 import { letter } from "./seats";
 import { Icon } from "./Sprite";
 
-interface Props { seat: number; name: string; away?: boolean; size?: string; says?: string }
+interface Props {
+  seat: number;
+  name: string;
+  away?: boolean;
+  size?: string;
+  says?: string;
+}
 
 /** `says` makes it an image with that name; without it the name stands next to it and the seat is silent. */
 export function Seat({ seat, name, away = false, size, says }: Props) {

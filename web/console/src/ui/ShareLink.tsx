@@ -18,7 +18,10 @@ export function ShareLink({ title }: { title: string }) {
   useEffect(() => field.current?.select(), [state]);
 
   async function share() {
-    if (phone) return navigator.share({ title, url: location.href }).catch(() => { /* closed without choosing */ });
+    if (phone)
+      return navigator.share({ title, url: location.href }).catch(() => {
+        /* closed without choosing */
+      });
     try {
       await navigator.clipboard.writeText(location.href);
       setState("copied");
@@ -28,11 +31,26 @@ export function ShareLink({ title }: { title: string }) {
     }
   }
 
-  if (state === "shown") return <span className="field share__field"><input ref={field} readOnly value={location.href} aria-label="Link to this room" onBlur={() => setState("idle")} /></span>;
+  if (state === "shown")
+    return (
+      <span className="field share__field">
+        <input
+          ref={field}
+          readOnly
+          value={location.href}
+          aria-label="Link to this room"
+          onBlur={() => setState("idle")}
+        />
+      </span>
+    );
   return (
     <>
-      <button className="btn--text" onClick={() => void share()}>{state === "copied" ? "Copied" : phone ? "Share the link" : "Copy the link"}</button>
-      <span className="sr" role="status">{state === "copied" ? "The link is copied" : ""}</span>
+      <button className="btn--text" onClick={() => void share()}>
+        {state === "copied" ? "Copied" : phone ? "Share the link" : "Copy the link"}
+      </button>
+      <span className="sr" role="status">
+        {state === "copied" ? "The link is copied" : ""}
+      </span>
     </>
   );
 }

@@ -11,7 +11,11 @@ const WORDS: Record<Tone, string> = {
   asleep: "Asleep",
 };
 
-interface Props { tone: Tone; words?: string; spoken?: boolean }
+interface Props {
+  tone: Tone;
+  words?: string;
+  spoken?: boolean;
+}
 
 export function Status({ tone, words = WORDS[tone], spoken = false }: Props) {
   const region = spoken ? { role: "status", "aria-live": "polite" as const, "data-testid": "status" } : {};

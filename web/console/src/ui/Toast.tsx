@@ -3,7 +3,11 @@ import { createContext, type ReactNode, useCallback, useContext, useEffect, useM
 
 const STAYS = 6000;
 
-interface Note { key: number; text: string; undo?: () => void }
+interface Note {
+  key: number;
+  text: string;
+  undo?: () => void;
+}
 type Show = (text: string, undo?: () => void) => void;
 
 const Context = createContext<Show>(() => {});
@@ -19,14 +23,24 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   return (
     <Context value={show}>
       {children}
-      <div role="status" aria-live="polite">{note && <Toast key={note.key} note={note} close={close} />}</div>
+      <div role="status" aria-live="polite">
+        {note && <Toast key={note.key} note={note} close={close} />}
+      </div>
     </Context>
   );
 }
 
 function Toast({ note, close }: { note: Note; close: () => void }) {
   const [held, setHeld] = useState(false);
-  const undo = useMemo(() => note.undo && (() => { note.undo?.(); close(); }), [note, close]);
+  const undo = useMemo(
+    () =>
+      note.undo &&
+      (() => {
+        note.undo?.();
+        close();
+      }),
+    [note, close],
+  );
 
   useEffect(() => {
     if (held) return;
@@ -36,7 +50,13 @@ function Toast({ note, close }: { note: Note; close: () => void }) {
   useUndoKey(undo);
 
   return (
-    <div className="toast" onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)} onFocus={() => setHeld(true)} onBlur={() => setHeld(false)}>
+    <div
+      className="toast"
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
+    >
       <span>{note.text}</span>
       {undo && <button onClick={undo}>Undo</button>}
     </div>
@@ -48,7 +68,8 @@ function useUndoKey(undo: (() => void) | undefined) {
   useEffect(() => {
     if (!undo) return;
     function key(event: KeyboardEvent) {
-      const typing = event.target instanceof HTMLInputElement && event.target.type !== "range" && event.target.value !== "";
+      const typing =
+        event.target instanceof HTMLInputElement && event.target.type !== "range" && event.target.value !== "";
       if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || typing) return;
       event.preventDefault();
       undo?.();

@@ -5,14 +5,25 @@ import { Mark, Wordmark } from "./Mark";
 import { Icon } from "./Sprite";
 import { toggleTheme } from "./theme";
 
-interface Props { title: string; parent?: boolean; children?: ReactNode }
+interface Props {
+  title: string;
+  parent?: boolean;
+  children?: ReactNode;
+}
 
 export function TopBar({ title, parent = false, children }: Props) {
   return (
     <header className="bar">
-      <Link className="brand" to="/" aria-label="Dormouse, all rooms"><Mark /><Wordmark /></Link>
+      <Link className="brand" to="/" aria-label="Dormouse, all rooms">
+        <Mark />
+        <Wordmark />
+      </Link>
       <nav className="crumbs" aria-label="Where you are">
-        {parent && <Link className="wide" to="/">Rooms</Link>}
+        {parent && (
+          <Link className="wide" to="/">
+            Rooms
+          </Link>
+        )}
         <b className="clip">{title}</b>
       </nav>
       <div className="row push">

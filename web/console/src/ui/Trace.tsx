@@ -25,20 +25,33 @@ export function TraceSlider({ axis, value, label, valuetext, atNow, onChange }: 
 
   function keys(event: KeyboardEvent) {
     const step = { PageUp: PAGE, PageDown: -PAGE, ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
-    const target = event.key === "Home" ? 1 : event.key === "End" ? axis.head : step === undefined ? undefined : value + step;
+    const target =
+      event.key === "Home" ? 1 : event.key === "End" ? axis.head : step === undefined ? undefined : value + step;
     if (target === undefined) return;
     event.preventDefault();
     onChange(clamp(target));
   }
 
   return (
-    <div className={`trace trace--slider${atNow ? " trace--now" : ""}`} style={{ "--h": `${HEIGHT}px`, "--x": (axis.x(value) / axis.width) * 100 } as CSSProperties}>
+    <div
+      className={`trace trace--slider${atNow ? " trace--now" : ""}`}
+      style={{ "--h": `${HEIGHT}px`, "--x": (axis.x(value) / axis.width) * 100 } as CSSProperties}
+    >
       <Picture axis={axis} value={value} />
       <span className="trace__pin" aria-hidden="true" />
       <input
-        ref={input} type="range" min={Math.min(1, axis.head)} max={axis.head} step={1} value={value}
-        aria-label={label} aria-valuetext={valuetext} onKeyDown={keys}
-        onChange={(event) => { if (!drag.active()) onChange(clamp(Number(event.target.value))); }}
+        ref={input}
+        type="range"
+        min={Math.min(1, axis.head)}
+        max={axis.head}
+        step={1}
+        value={value}
+        aria-label={label}
+        aria-valuetext={valuetext}
+        onKeyDown={keys}
+        onChange={(event) => {
+          if (!drag.active()) onChange(clamp(Number(event.target.value)));
+        }}
         {...drag.handlers}
       />
     </div>
@@ -46,12 +59,30 @@ export function TraceSlider({ axis, value, label, valuetext, atNow, onChange }: 
 }
 
 function Picture({ axis, value }: { axis: Axis; value: number }) {
-  const past = useMemo(() => path(axis.bars.filter((b) => b.seq <= value), HEIGHT - 1, HEIGHT - 6), [axis, value]);
-  const future = useMemo(() => path(axis.bars.filter((b) => b.seq > value), HEIGHT - 1, HEIGHT - 6), [axis, value]);
+  const past = useMemo(
+    () =>
+      path(
+        axis.bars.filter((b) => b.seq <= value),
+        HEIGHT - 1,
+        HEIGHT - 6,
+      ),
+    [axis, value],
+  );
+  const future = useMemo(
+    () =>
+      path(
+        axis.bars.filter((b) => b.seq > value),
+        HEIGHT - 1,
+        HEIGHT - 6,
+      ),
+    [axis, value],
+  );
   return (
     <svg viewBox={`0 0 ${axis.width} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
       <path className="base" d={`M0 ${HEIGHT - 0.5}H${axis.width}`} />
-      {axis.naps.map((nap) => <path key={nap.from} className="nap" d={`M${nap.from.toFixed(1)} ${HEIGHT - 1}H${nap.to.toFixed(1)}`} />)}
+      {axis.naps.map((nap) => (
+        <path key={nap.from} className="nap" d={`M${nap.from.toFixed(1)} ${HEIGHT - 1}H${nap.to.toFixed(1)}`} />
+      ))}
       <path className="past" d={past} />
       <path className="future" d={future} />
     </svg>
@@ -84,8 +115,12 @@ function useDrag(input: React.RefObject<HTMLInputElement | null>, axis: Axis, on
         event.currentTarget.focus();
         move(event);
       },
-      onPointerMove(event: PointerEvent<HTMLInputElement>) { if (dragging.current) move(event); },
-      onLostPointerCapture() { dragging.current = false; },
+      onPointerMove(event: PointerEvent<HTMLInputElement>) {
+        if (dragging.current) move(event);
+      },
+      onLostPointerCapture() {
+        dragging.current = false;
+      },
     },
   };
 }

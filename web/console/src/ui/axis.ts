@@ -3,9 +3,21 @@
 // Time is not drawn to scale: a list of nine days may have been awake for forty minutes of them, and those are what one
 // wants to see. So every commit gets the same width, and a sleep gets a width that grows with the logarithm of its length.
 
-export interface Sample { seq: number; at: number }
-export interface Bar { seq: number; x: number; width: number; height: number }
-export interface Nap { from: number; to: number; ms: number }
+export interface Sample {
+  seq: number;
+  at: number;
+}
+export interface Bar {
+  seq: number;
+  x: number;
+  width: number;
+  height: number;
+}
+export interface Nap {
+  from: number;
+  to: number;
+  ms: number;
+}
 export interface Axis {
   width: number;
   head: number;
@@ -27,7 +39,14 @@ const BAR_MAX = 12;
 const NAPS_SHARE = 0.55;
 const NAP_SHARE = 0.18;
 
-interface Step { from: number; seq: number; at: number; count: number; ms: number; nap: boolean }
+interface Step {
+  from: number;
+  seq: number;
+  at: number;
+  count: number;
+  ms: number;
+  nap: boolean;
+}
 
 /** What happened between each sample and the one before. A sample may stand for several commits. */
 function steps(samples: readonly Sample[]): Step[] {
@@ -57,7 +76,11 @@ export function axis(samples: readonly Sample[]): Axis {
   const forNaps = weight === 0 ? 0 : WIDTH * Math.min(NAPS_SHARE, NAP_SHARE * napCount);
   const commits = list.reduce((sum, s) => sum + s.count, 0);
   const slot = commits === 0 ? WIDTH : (WIDTH - forNaps) / commits;
-  return place(list, weights.map((w) => (weight === 0 ? 0 : (w / weight) * forNaps)), slot);
+  return place(
+    list,
+    weights.map((w) => (weight === 0 ? 0 : (w / weight) * forNaps)),
+    slot,
+  );
 }
 
 function place(list: Step[], napWidths: number[], slot: number): Axis {

@@ -1,6 +1,9 @@
 // A position is `epoch:seq:tag`. People read the first two; the tag is for machines.
 
-export interface Place { epoch: number; seq: number }
+export interface Place {
+  epoch: number;
+  seq: number;
+}
 
 export function place(position: string): Place {
   const [epoch, seq] = position.split(":");

@@ -45,4 +45,5 @@ export function ago(at: number, now: number): string {
   return `on ${day(at, now)}`;
 }
 
-export const exact = (at: number): string => new Date(at).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "medium" });
+export const exact = (at: number): string =>
+  new Date(at).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "medium" });

@@ -13,11 +13,22 @@ describe("counts", () => {
     expect([0, 1, 12, 13, 1284].map(spell)).toEqual(["no", "one", "twelve", "13", "1,284"]);
     expect(capital(spell(5))).toBe("Five");
     expect(figure(2194306)).toBe("2,194,306");
-    expect([plural(1, "thing"), plural(2, "thing"), plural(1, "person", "people"), plural(3, "person", "people")]).toEqual(["1 thing", "2 things", "1 person", "3 people"]);
+    expect([
+      plural(1, "thing"),
+      plural(2, "thing"),
+      plural(1, "person", "people"),
+      plural(3, "person", "people"),
+    ]).toEqual(["1 thing", "2 things", "1 person", "3 people"]);
   });
 
   it("says a duration in the unit that one compares in", () => {
-    expect([640, 1800, 18_000, 250_000, 2_100_000].map(duration)).toEqual(["640 µs", "1.8 ms", "18 ms", "250 ms", "2.1 s"]);
+    expect([640, 1800, 18_000, 250_000, 2_100_000].map(duration)).toEqual([
+      "640 µs",
+      "1.8 ms",
+      "18 ms",
+      "250 ms",
+      "2.1 s",
+    ]);
   });
 });
 
@@ -25,7 +36,15 @@ describe("time", () => {
   const now = new Date(2026, 4, 16, 9, 41).getTime();
 
   it("takes the largest whole unit", () => {
-    expect([0, 1000, 59_999, MINUTE, 3 * 3_600_000, DAY, 11 * DAY].map(span)).toEqual(["0 seconds", "1 second", "59 seconds", "1 minute", "3 hours", "1 day", "11 days"]);
+    expect([0, 1000, 59_999, MINUTE, 3 * 3_600_000, DAY, 11 * DAY].map(span)).toEqual([
+      "0 seconds",
+      "1 second",
+      "59 seconds",
+      "1 minute",
+      "3 hours",
+      "1 day",
+      "11 days",
+    ]);
   });
 
   it("is relative up to a week, then a date", () => {
@@ -75,7 +94,9 @@ describe("positions", () => {
 });
 
 describe("the trace", () => {
-  const samples = [1, 2, 3].map((seq) => ({ seq, at: seq * 1000 })).concat([4, 5].map((seq) => ({ seq, at: 3 * DAY + seq * 2000 })));
+  const samples = [1, 2, 3]
+    .map((seq) => ({ seq, at: seq * 1000 }))
+    .concat([4, 5].map((seq) => ({ seq, at: 3 * DAY + seq * 2000 })));
 
   it("draws a bar for each commit and sleep between the bursts", () => {
     const line = axis(samples);
@@ -98,14 +119,24 @@ describe("the trace", () => {
   });
 
   it("grows with the sleep, but not in proportion", () => {
-    const nap = (ms: number) => axis([{ seq: 1, at: 0 }, { seq: 2, at: 1000 }, { seq: 3, at: 1000 + 3_600_000 }, { seq: 4, at: 1000 + 3_600_000 + ms }]).naps[1]!;
+    const nap = (ms: number) =>
+      axis([
+        { seq: 1, at: 0 },
+        { seq: 2, at: 1000 },
+        { seq: 3, at: 1000 + 3_600_000 },
+        { seq: 4, at: 1000 + 3_600_000 + ms },
+      ]).naps[1]!;
     const [hour, month] = [nap(3_600_000), nap(30 * DAY)].map(({ from, to }) => to - from);
     expect(month!).toBeGreaterThan(hour!);
     expect(month!).toBeLessThan(hour! * 5);
   });
 
   it("stands for commits that the host left out", () => {
-    const line = axis([{ seq: 1, at: 0 }, { seq: 101, at: 100_000 }, { seq: 201, at: 200_000 }]);
+    const line = axis([
+      { seq: 1, at: 0 },
+      { seq: 101, at: 100_000 },
+      { seq: 201, at: 200_000 },
+    ]);
     expect(line.x(151)).toBeGreaterThan(line.x(101));
     expect(line.x(151)).toBeLessThan(line.x(201));
     expect(line.seqAt(line.x(151))).toBe(151);

@@ -32,13 +32,25 @@ export function AddField({ text, gold, onText, onAdd, typing }: Props) {
       <label className="field">
         <Icon name="plus" className="ico" />
         <input
-          value={text} placeholder="Add something" aria-label="Add something" autoComplete="off" enterKeyHint="done" aria-invalid={problem !== undefined}
-          onChange={(event) => { onText(event.target.value); typing(event.target.value !== ""); }}
+          value={text}
+          placeholder="Add something"
+          aria-label="Add something"
+          autoComplete="off"
+          enterKeyHint="done"
+          aria-invalid={problem !== undefined}
+          onChange={(event) => {
+            onText(event.target.value);
+            typing(event.target.value !== "");
+          }}
           onBlur={() => typing(false)}
         />
       </label>
       {ready && <button className={gold ? "btn btn--go" : "btn"}>Add</button>}
-      {problem && <p className="tiny item__problem" role="alert">{problem}</p>}
+      {problem && (
+        <p className="tiny item__problem" role="alert">
+          {problem}
+        </p>
+      )}
     </form>
   );
 }

@@ -47,23 +47,54 @@ export function Device({ room, seats, name, about, looking, onNow, children }: P
       <header>
         <div>
           <h2>{name}</h2>
-          <p className={`tiny ${line.note ? "quiet" : "faint"}`} aria-live="polite">{note(looking, down, line.note) || about}</p>
+          <p className={`tiny ${line.note ? "quiet" : "faint"}`} aria-live="polite">
+            {note(looking, down, line.note) || about}
+          </p>
         </div>
         <span className="push row">
-          {looking
-            ? <Status tone="replaying" words={`Looking at ${seen ? short(seen.position) : `commit ${looking.seq}`}`} spoken />
-            : <Status tone={line.tone} {...(down && { words: offline(waitingIn(room.pending)) })} spoken />}
+          {looking ? (
+            <Status
+              tone="replaying"
+              words={`Looking at ${seen ? short(seen.position) : `commit ${looking.seq}`}`}
+              spoken
+            />
+          ) : (
+            <Status tone={line.tone} {...(down && { words: offline(waitingIn(room.pending)) })} spoken />
+          )}
           {children}
         </span>
       </header>
-      <Items list={list} fresh={looking ? NONE : room.fresh} seats={seats} readOnly={looking !== undefined} ready={room.view !== null} typing={looking ? NOBODY : room.typing} actions={actions} />
-      {looking
-        ? <p className="past small quiet">This is how the list was. <button className="btn--text" onClick={onNow}>Go back to now</button> to change it.</p>
-        : <AddField text={text} gold={!plug.pulled} onText={setText} onAdd={(title) => void room.run({ type: "add_todo", title })} typing={room.say} />}
+      <Items
+        list={list}
+        fresh={looking ? NONE : room.fresh}
+        seats={seats}
+        readOnly={looking !== undefined}
+        ready={room.view !== null}
+        typing={looking ? NOBODY : room.typing}
+        actions={actions}
+      />
+      {looking ? (
+        <p className="past small quiet">
+          This is how the list was.{" "}
+          <button className="btn--text" onClick={onNow}>
+            Go back to now
+          </button>{" "}
+          to change it.
+        </p>
+      ) : (
+        <AddField
+          text={text}
+          gold={!plug.pulled}
+          onText={setText}
+          onAdd={(title) => void room.run({ type: "add_todo", title })}
+          typing={room.say}
+        />
+      )}
       <footer>
         <Heard position={position} down={down} at={line.heardAt} />
         <button className={`btn push${plug.pulled && !looking ? " btn--go" : ""}`} onClick={plug.toggle}>
-          <Icon name="plug" className="ico" />{plug.pulled ? "Plug back in" : "Pull the plug"}
+          <Icon name="plug" className="ico" />
+          {plug.pulled ? "Plug back in" : "Pull the plug"}
         </button>
       </footer>
     </section>
@@ -83,38 +114,52 @@ function Heard({ position, down, at }: { position: string | null; down: boolean;
   const now = useNow(down ? 1000 : 60_000);
   if (position === null) return <span className="small quiet" />;
   const where = <span data-testid="position">{short(position)}</span>;
-  return down
-    ? <span className="small quiet">Last heard at {where}, {ago(at, now)}</span>
-    : <span className="small quiet">At {where}</span>;
+  return down ? (
+    <span className="small quiet">
+      Last heard at {where}, {ago(at, now)}
+    </span>
+  ) : (
+    <span className="small quiet">At {where}</span>
+  );
 }
 
 /** What a row may ask for. Deleting carries its way back, and the keyboard goes on to the next row. */
-function useActions(room: Room, body: React.RefObject<HTMLElement | null>, putBack: (text: string) => void): RowActions {
+function useActions(
+  room: Room,
+  body: React.RefObject<HTMLElement | null>,
+  putBack: (text: string) => void,
+): RowActions {
   const toast = useToast();
   const { run, handle, say } = room;
-  return useMemo(() => ({
-    toggle: (id) => void run({ type: "toggle_todo", id }),
-    update: (id, title) => void run({ type: "update_todo", id, title }),
-    remove({ id, item }) {
-      focusNext(body.current, id);
-      void run({ type: "delete_todo", id });
-      toast(`Deleted “${item.title}”.`, () => void bringBack(handle, run, [item]));
-    },
-    putBack(text) {
-      putBack(text);
-      body.current?.querySelector<HTMLElement>(".add input")?.focus();
-    },
-    typing: say,
-  }), [run, handle, toast, say, body, putBack]);
+  return useMemo(
+    () => ({
+      toggle: (id) => void run({ type: "toggle_todo", id }),
+      update: (id, title) => void run({ type: "update_todo", id, title }),
+      remove({ id, item }) {
+        focusNext(body.current, id);
+        void run({ type: "delete_todo", id });
+        toast(`Deleted “${item.title}”.`, () => void bringBack(handle, run, [item]));
+      },
+      putBack(text) {
+        putBack(text);
+        body.current?.querySelector<HTMLElement>(".add input")?.focus();
+      },
+      typing: say,
+    }),
+    [run, handle, toast, say, body, putBack],
+  );
 }
 
 /** Clears what is done, with the way back. */
 export function useClear({ run, handle }: Room): (done: readonly Item[]) => void {
   const toast = useToast();
-  return useCallback((done) => {
-    void run({ type: "clear_completed" });
-    toast(`Cleared ${done.length} done.`, () => void bringBack(handle, run, done));
-  }, [run, handle, toast]);
+  return useCallback(
+    (done) => {
+      void run({ type: "clear_completed" });
+      toast(`Cleared ${done.length} done.`, () => void bringBack(handle, run, done));
+    },
+    [run, handle, toast],
+  );
 }
 
 function focusNext(plate: HTMLElement | null, id: string) {

@@ -14,14 +14,22 @@ export interface RowActions {
   typing(is: boolean): void;
 }
 
-interface Props { row: Row; seat: number; fresh: boolean; readOnly: boolean; actions: RowActions }
+interface Props {
+  row: Row;
+  seat: number;
+  fresh: boolean;
+  readOnly: boolean;
+  actions: RowActions;
+}
 
 export const ItemRow = memo(function ItemRow({ row, seat, fresh, readOnly, actions }: Props) {
   const { id, item, waiting, ghost, refused } = row;
   const [editing, setEditing] = useState(false);
   // A thing without a number cannot be named in a command yet; its badge says why the tick does nothing.
   const fixed = readOnly || ghost || isWaitingId(id);
-  const edit = () => { if (!fixed) setEditing(true); };
+  const edit = () => {
+    if (!fixed) setEditing(true);
+  };
 
   function keys(event: KeyboardEvent) {
     if (editing || fixed) return;
@@ -31,17 +39,40 @@ export const ItemRow = memo(function ItemRow({ row, seat, fresh, readOnly, actio
     event.preventDefault();
   }
 
-  const look = ["item", item.done && "item--done", waiting && "item--wait", fresh && "item--new", ghost && "item--ghost", refused && "item--refused"];
+  const look = [
+    "item",
+    item.done && "item--done",
+    waiting && "item--wait",
+    fresh && "item--new",
+    ghost && "item--ghost",
+    refused && "item--refused",
+  ];
   return (
     <li className={look.filter(Boolean).join(" ")} data-id={id} onKeyDown={keys}>
       <div className="item__line">
         <Tick row={row} fixed={fixed} toggle={actions.toggle} />
-        {editing && !fixed
-          ? <Edit title={item.title} actions={actions} done={(title) => { setEditing(false); if (title !== undefined) actions.update(id, title); }} />
-          : <Text row={row} fixed={fixed} edit={edit} />}
-        {waiting && <span className="badge badge--wait"><Icon name="clock" />waiting</span>}
+        {editing && !fixed ? (
+          <Edit
+            title={item.title}
+            actions={actions}
+            done={(title) => {
+              setEditing(false);
+              if (title !== undefined) actions.update(id, title);
+            }}
+          />
+        ) : (
+          <Text row={row} fixed={fixed} edit={edit} />
+        )}
+        {waiting && (
+          <span className="badge badge--wait">
+            <Icon name="clock" />
+            waiting
+          </span>
+        )}
         {!fixed && (
-          <button className="item__delete" aria-label={`Delete ${item.title}`} onClick={() => actions.remove(row)}><Icon name="x" className="ico" /></button>
+          <button className="item__delete" aria-label={`Delete ${item.title}`} onClick={() => actions.remove(row)}>
+            <Icon name="x" className="ico" />
+          </button>
         )}
         <Seat seat={seat} name={item.by.name} size="22px" says={`Added by ${item.by.name}`} />
       </div>
@@ -52,7 +83,16 @@ export const ItemRow = memo(function ItemRow({ row, seat, fresh, readOnly, actio
 
 function Tick({ row: { id, item }, fixed, toggle }: { row: Row; fixed: boolean; toggle(id: string): void }) {
   return (
-    <button className="tick" role="checkbox" aria-checked={item.done} aria-label={item.title} aria-disabled={fixed || undefined} onClick={() => { if (!fixed) toggle(id); }}>
+    <button
+      className="tick"
+      role="checkbox"
+      aria-checked={item.done}
+      aria-label={item.title}
+      aria-disabled={fixed || undefined}
+      onClick={() => {
+        if (!fixed) toggle(id);
+      }}
+    >
       {item.done && <Icon name="check" className="ico" />}
     </button>
   );
@@ -63,7 +103,15 @@ function Text({ row: { item }, fixed, edit }: { row: Row; fixed: boolean; edit()
   if (fixed) return <span className="item__text">{item.title}</span>;
   const finger = () => matchMedia("(pointer: coarse)").matches;
   return (
-    <button className="item__text" title="Double-click to change" aria-label={`Change ${item.title}`} onClick={(e) => { if (e.detail === 0 || finger()) edit(); }} onDoubleClick={edit}>
+    <button
+      className="item__text"
+      title="Double-click to change"
+      aria-label={`Change ${item.title}`}
+      onClick={(e) => {
+        if (e.detail === 0 || finger()) edit();
+      }}
+      onDoubleClick={edit}
+    >
       {item.title}
     </button>
   );
@@ -85,9 +133,15 @@ function Edit({ title, actions, done }: { title: string; actions: RowActions; do
     <span className="item__edit">
       <span className="field">
         <input
-          autoFocus value={text} aria-label={`New text for ${title}`} aria-invalid={problem !== undefined}
+          autoFocus
+          value={text}
+          aria-label={`New text for ${title}`}
+          aria-invalid={problem !== undefined}
           onFocus={(e) => e.target.select()}
-          onChange={(e) => { setText(e.target.value); actions.typing(true); }}
+          onChange={(e) => {
+            setText(e.target.value);
+            actions.typing(true);
+          }}
           onBlur={() => finish(text.trim() !== "")}
           onKeyDown={(e) => {
             e.stopPropagation();
@@ -96,7 +150,11 @@ function Edit({ title, actions, done }: { title: string; actions: RowActions; do
           }}
         />
       </span>
-      {problem && <span className="tiny item__problem" role="alert">{problem}</span>}
+      {problem && (
+        <span className="tiny item__problem" role="alert">
+          {problem}
+        </span>
+      )}
     </span>
   );
 }
@@ -108,7 +166,14 @@ function Refused({ row: { refused, ghost }, putBack }: { row: Row; putBack(title
       <Icon name="offline" />
       <span>
         {refused?.words}
-        {ghost && typed && <>{" "}<button className="btn--text" onClick={() => putBack(typed)}>Put it back in the field</button></>}
+        {ghost && typed && (
+          <>
+            {" "}
+            <button className="btn--text" onClick={() => putBack(typed)}>
+              Put it back in the field
+            </button>
+          </>
+        )}
       </span>
     </p>
   );

@@ -24,12 +24,36 @@ export function Items({ list, fresh, seats, readOnly, ready, typing, actions }: 
   return (
     <ul className="items" aria-label="Things">
       {list.length === 0 && names.length === 0 && (
-        <li className="empty"><Mark breathing /><p>{readOnly ? "Nothing was on it then." : "Nothing on it yet. Type the first thing below."}</p></li>
+        <li className="empty">
+          <Mark breathing />
+          <p>{readOnly ? "Nothing was on it then." : "Nothing on it yet. Type the first thing below."}</p>
+        </li>
       )}
       {list.map((row) => (
-        <ItemRow key={row.id} row={row} seat={seats[row.item.by.id] ?? 8} fresh={fresh.has(row.id)} readOnly={readOnly} actions={actions} />
+        <ItemRow
+          key={row.id}
+          row={row}
+          seat={seats[row.item.by.id] ?? 8}
+          fresh={fresh.has(row.id)}
+          readOnly={readOnly}
+          actions={actions}
+        />
       ))}
-      {names.length > 0 && <li className="item item--ghost item--typing" aria-live="off"><div className="item__line"><span className="tick" aria-hidden="true" /><span className="item__text">{typers(names)}<span className="dots" aria-hidden="true"><i /><i /><i /></span></span></div></li>}
+      {names.length > 0 && (
+        <li className="item item--ghost item--typing" aria-live="off">
+          <div className="item__line">
+            <span className="tick" aria-hidden="true" />
+            <span className="item__text">
+              {typers(names)}
+              <span className="dots" aria-hidden="true">
+                <i />
+                <i />
+                <i />
+              </span>
+            </span>
+          </div>
+        </li>
+      )}
     </ul>
   );
 }
@@ -48,7 +72,17 @@ function Skeleton() {
   }, []);
   return (
     <ul className="items" aria-hidden="true">
-      {shown && [9, 14, 7].map((width) => <li key={width} className="item"><div className="item__line"><span className="tick" /><span className="skeleton" style={{ width: `${width}rem`, maxWidth: "60%" }}>.</span></div></li>)}
+      {shown &&
+        [9, 14, 7].map((width) => (
+          <li key={width} className="item">
+            <div className="item__line">
+              <span className="tick" />
+              <span className="skeleton" style={{ width: `${width}rem`, maxWidth: "60%" }}>
+                .
+              </span>
+            </div>
+          </li>
+        ))}
     </ul>
   );
 }

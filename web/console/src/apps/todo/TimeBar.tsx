@@ -10,28 +10,45 @@ import type { TodoView } from "./types";
 /** A nap shorter than this needs no word under it. */
 const WORTH_A_WORD = 3_600_000;
 
-interface Props { history: History<TodoView>; position: string | null }
+interface Props {
+  history: History<TodoView>;
+  position: string | null;
+}
 
 export function TimeBar({ history, position }: Props) {
   const { axis, looking } = history;
   const now = useNow(60_000);
-  if (axis.head === 0) return history.failed ? <p className="small faint">The history could not be read just now.</p> : null;
+  if (axis.head === 0)
+    return history.failed ? <p className="small faint">The history could not be read just now.</p> : null;
   const seq = looking?.seq ?? axis.head;
   const at = axis.at(seq);
-  const shown = looking?.moment && !looking.failed ? short(looking.moment.position) : position ? `${position.split(":")[0]}:${seq}` : String(seq);
+  const shown =
+    looking?.moment && !looking.failed
+      ? short(looking.moment.position)
+      : position
+        ? `${position.split(":")[0]}:${seq}`
+        : String(seq);
   return (
     <section className="time" aria-label="History of this list">
       <div className="row">
         <h3>History</h3>
         <span className="small faint wide">{summary(axis.head, history.createdAt ?? axis.at(1), now)}</span>
         <span className="push row">
-          <span className="num small" title={exact(at)}>{shown}</span>
-          <button className={looking ? "btn btn--go" : "btn btn--quiet"} disabled={!looking} onClick={history.now}>Now</button>
+          <span className="num small" title={exact(at)}>
+            {shown}
+          </span>
+          <button className={looking ? "btn btn--go" : "btn btn--quiet"} disabled={!looking} onClick={history.now}>
+            Now
+          </button>
         </span>
       </div>
       <TraceSlider
-        axis={axis} value={seq} atNow={!looking} onChange={history.lookAt}
-        label="Position in history" valuetext={`Position ${figure(seq)} of ${figure(axis.head)}, ${moment(at, now)}`}
+        axis={axis}
+        value={seq}
+        atNow={!looking}
+        onChange={history.lookAt}
+        label="Position in history"
+        valuetext={`Position ${figure(seq)} of ${figure(axis.head)}, ${moment(at, now)}`}
       />
       <Labels history={history} now={now} />
     </section>
@@ -46,7 +63,11 @@ function Labels({ history: { axis, createdAt }, now }: { history: History<TodoVi
   return (
     <div className="axis tiny faint">
       <span>{day(createdAt ?? axis.at(1), now)}</span>
-      {word && <span className="axis__nap" style={{ insetInlineStart: `${middle * 100}%` }}>asleep for {span(longest.ms)}</span>}
+      {word && (
+        <span className="axis__nap" style={{ insetInlineStart: `${middle * 100}%` }}>
+          asleep for {span(longest.ms)}
+        </span>
+      )}
       <span>{moment(axis.at(axis.head), now)}</span>
     </div>
   );

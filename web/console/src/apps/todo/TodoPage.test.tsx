@@ -32,7 +32,10 @@ async function open(id = room.id) {
 const plate = () => within(screen.getByRole("region", { name: "This device" }));
 const status = () => plate().getByTestId("status").textContent;
 const field = () => plate().getByRole("textbox", { name: "Add something" });
-const titles = () => plate().getAllByRole("checkbox").map((tick) => tick.getAttribute("aria-label"));
+const titles = () =>
+  plate()
+    .getAllByRole("checkbox")
+    .map((tick) => tick.getAttribute("aria-label"));
 const live = () => waitFor(() => expect(status()).toBe("Live"));
 const byAna = (command: Parameters<FakeRoom["act"]>[0]) => act(() => void room.act(command, ANA));
 
@@ -168,4 +171,3 @@ describe("a list", () => {
     expect(room.view.items["3"]!.by.name).toBe("Second device");
   });
 });
-

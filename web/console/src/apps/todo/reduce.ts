@@ -33,7 +33,10 @@ export interface Draft {
 
 export function draftOf(view: TodoView | null, command: Command, by: Person): Draft {
   const items = view?.items ?? {};
-  const twins = command.type === "add_todo" ? Object.entries(items).filter(([id, item]) => isWaitingId(id) && item.title === command.title.trim()).length : 0;
+  const twins =
+    command.type === "add_todo"
+      ? Object.entries(items).filter(([id, item]) => isWaitingId(id) && item.title === command.title.trim()).length
+      : 0;
   const done = command.type === "toggle_todo" ? !items[command.id]?.done : false;
   return { id: waitingId(), by, at: Date.now(), known: new Set(Object.keys(items)), nth: twins + 1, done };
 }
@@ -56,7 +59,9 @@ export function reduce(view: TodoView, command: Command, draft: Draft): TodoView
 }
 
 function add(view: TodoView, title: string, draft: Draft): TodoView {
-  const arrived = Object.entries(view.items).filter(([id, item]) => !isWaitingId(id) && !draft.known.has(id) && item.by.id === draft.by.id && item.title === title);
+  const arrived = Object.entries(view.items).filter(
+    ([id, item]) => !isWaitingId(id) && !draft.known.has(id) && item.by.id === draft.by.id && item.title === title,
+  );
   if (arrived.length >= draft.nth) return view;
   const item: Item = { title, done: false, by: draft.by, created_at: draft.at };
   return counted({ ...view, items: { ...view.items, [draft.id]: item } });
@@ -68,7 +73,13 @@ function change(view: TodoView, id: string, to: (item: Item) => Item): TodoView 
 }
 
 function keep(view: TodoView, test: (id: string, item: Item) => boolean): TodoView {
-  return counted({ ...view, items: Object.fromEntries(Object.entries(view.items).filter(([id, item]) => test(id, item))) });
+  return counted({
+    ...view,
+    items: Object.fromEntries(Object.entries(view.items).filter(([id, item]) => test(id, item))),
+  });
 }
 
-const counted = (view: TodoView): TodoView => ({ ...view, pending_count: Object.values(view.items).filter((item) => !item.done).length });
+const counted = (view: TodoView): TodoView => ({
+  ...view,
+  pending_count: Object.values(view.items).filter((item) => !item.done).length,
+});

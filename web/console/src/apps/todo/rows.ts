@@ -26,10 +26,15 @@ export interface Row {
 export function rows(view: TodoView, confirmed: TodoView, refusals: readonly Refused[]): Row[] {
   const said = new Map(refusals.map((r) => [r.id, r]));
   const list: Row[] = Object.entries(view.items).map(([id, item]) => ({
-    id, item, waiting: waits(id, item, confirmed.items[id]), ghost: false, refused: said.get(id),
+    id,
+    item,
+    waiting: waits(id, item, confirmed.items[id]),
+    ghost: false,
+    refused: said.get(id),
   }));
   for (const refused of said.values()) {
-    if (refused.item && !view.items[refused.id]) list.push({ id: refused.id, item: refused.item, waiting: false, ghost: true, refused });
+    if (refused.item && !view.items[refused.id])
+      list.push({ id: refused.id, item: refused.item, waiting: false, ghost: true, refused });
   }
   return list.sort((a, b) => byCreation(a.id, b.id));
 }

@@ -7,8 +7,18 @@ import { things, titleProblem } from "./words";
 const ANA = { id: "ana", name: "Ana" };
 const ME = { id: "me", name: "Yuki" };
 
-const item = (title: string, more: Partial<Item> = {}): Item => ({ title, done: false, by: ANA, created_at: 1, ...more });
-const view = (items: Record<string, Item>, title = "Market"): TodoView => ({ title, items, pending_count: Object.values(items).filter((i) => !i.done).length });
+const item = (title: string, more: Partial<Item> = {}): Item => ({
+  title,
+  done: false,
+  by: ANA,
+  created_at: 1,
+  ...more,
+});
+const view = (items: Record<string, Item>, title = "Market"): TodoView => ({
+  title,
+  items,
+  pending_count: Object.values(items).filter((i) => !i.done).length,
+});
 const base = view({ "1": item("Eggs"), "2": item("Salt", { done: true }) });
 
 function once(from: TodoView, command: Command): { draft: Draft; after: TodoView } {
@@ -26,25 +36,40 @@ describe("what a command will do", () => {
     expect(base.items[draft.id]).toBeUndefined();
   });
 
-  it("changes the text", () => expect(once(base, { type: "update_todo", id: "1", title: " Six eggs" }).after.items["1"]!.title).toBe("Six eggs"));
+  it("changes the text", () =>
+    expect(once(base, { type: "update_todo", id: "1", title: " Six eggs" }).after.items["1"]!.title).toBe("Six eggs"));
 
   it("ticks and unticks", () => {
-    expect(once(base, { type: "toggle_todo", id: "1" }).after).toMatchObject({ items: { "1": { done: true } }, pending_count: 0 });
-    expect(once(base, { type: "toggle_todo", id: "2" }).after).toMatchObject({ items: { "2": { done: false } }, pending_count: 2 });
+    expect(once(base, { type: "toggle_todo", id: "1" }).after).toMatchObject({
+      items: { "1": { done: true } },
+      pending_count: 0,
+    });
+    expect(once(base, { type: "toggle_todo", id: "2" }).after).toMatchObject({
+      items: { "2": { done: false } },
+      pending_count: 2,
+    });
   });
 
   it("deletes", () => expect(Object.keys(once(base, { type: "delete_todo", id: "1" }).after.items)).toEqual(["2"]));
 
-  it("clears what is done", () => expect(Object.keys(once(base, { type: "clear_completed" }).after.items)).toEqual(["1"]));
+  it("clears what is done", () =>
+    expect(Object.keys(once(base, { type: "clear_completed" }).after.items)).toEqual(["1"]));
 
   it("renames the list", () => expect(once(base, { type: "rename_list", title: " Fair " }).after.title).toBe("Fair"));
 
-  it.each<Command>([{ type: "update_todo", id: "9", title: "x" }, { type: "toggle_todo", id: "9" }])("leaves an item that is gone gone: $type", (command) => {
+  it.each<Command>([
+    { type: "update_todo", id: "9", title: "x" },
+    { type: "toggle_todo", id: "9" },
+  ])("leaves an item that is gone gone: $type", (command) => {
     expect(once(base, command).after.items).toEqual(base.items);
   });
 
   it.each<Command>([
-    { type: "update_todo", id: "1", title: "Six eggs" }, { type: "toggle_todo", id: "1" }, { type: "delete_todo", id: "1" }, { type: "clear_completed" }, { type: "rename_list", title: "Fair" },
+    { type: "update_todo", id: "1", title: "Six eggs" },
+    { type: "toggle_todo", id: "1" },
+    { type: "delete_todo", id: "1" },
+    { type: "clear_completed" },
+    { type: "rename_list", title: "Fair" },
   ])("changes nothing when the view has it already: $type", (command) => {
     const { draft, after } = once(base, command);
     expect(reduce(after, command, draft)).toEqual(after);
@@ -79,7 +104,11 @@ describe("the order", () => {
 describe("the rows", () => {
   it("say what waits", () => {
     const shown = view({ "1": item("Six eggs"), "2": base.items["2"]!, "~1": item("Tape", { by: ME }) });
-    expect(rows(shown, base, []).map((row) => [row.id, row.waiting])).toEqual([["1", true], ["2", false], ["~1", true]]);
+    expect(rows(shown, base, []).map((row) => [row.id, row.waiting])).toEqual([
+      ["1", true],
+      ["2", false],
+      ["~1", true],
+    ]);
   });
 
   it("keep a refused thing where it was tried, also when its row is gone", () => {
@@ -88,7 +117,9 @@ describe("the rows", () => {
     const added: Refused = { key: 3, id: "~9", item: item("Tape", { by: ME }), typed: "Tape", words: "Not added." };
     const left = view({ "2": base.items["2"]! });
     expect(rows(left, left, [gone, here, added]).map((row) => [row.id, row.ghost, row.refused?.words])).toEqual([
-      ["1", true, "Not ticked."], ["2", false, "Not changed."], ["~9", true, "Not added."],
+      ["1", true, "Not ticked."],
+      ["2", false, "Not changed."],
+      ["~9", true, "Not added."],
     ]);
   });
 
@@ -102,7 +133,12 @@ describe("the rows", () => {
 
 describe("words", () => {
   it("count things", () => {
-    expect([things(0, 0), things(1, 0), things(8, 3), things(2, 2)]).toEqual(["Nothing on it yet.", "1 thing, none done.", "8 things, 3 done.", "2 things, all done."]);
+    expect([things(0, 0), things(1, 0), things(8, 3), things(2, 2)]).toEqual([
+      "Nothing on it yet.",
+      "1 thing, none done.",
+      "8 things, 3 done.",
+      "2 things, all done.",
+    ]);
   });
 
   it("warn before the rules would refuse, counting characters and not code units", () => {

@@ -1,9 +1,18 @@
 // The todo actor, as its rules in apps/todo define it.
 import type { Handle, Person } from "../../sdk";
 
-export interface Item { title: string; done: boolean; by: Person; created_at: number }
+export interface Item {
+  title: string;
+  done: boolean;
+  by: Person;
+  created_at: number;
+}
 
-export interface TodoView { title: string; items: Record<string, Item>; pending_count: number }
+export interface TodoView {
+  title: string;
+  items: Record<string, Item>;
+  pending_count: number;
+}
 
 export type Command =
   | { type: "add_todo"; title: string }
@@ -14,9 +23,16 @@ export type Command =
   | { type: "rename_list"; title: string };
 
 /** What the journal reveals; the console reads only the first. */
-export type TodoEvent = { type: "todo_added"; id: string; title: string; by: Person } | { type: "todo_renamed" | "todo_toggled" | "todo_deleted" | "completed_cleared" | "list_renamed" };
+export type TodoEvent =
+  | { type: "todo_added"; id: string; title: string; by: Person }
+  | { type: "todo_renamed" | "todo_toggled" | "todo_deleted" | "completed_cleared" | "list_renamed" };
 
-export interface TodoTypes { config: { title?: string }; command: Command; event: TodoEvent; view: TodoView }
+export interface TodoTypes {
+  config: { title?: string };
+  command: Command;
+  event: TodoEvent;
+  view: TodoView;
+}
 
 export type TodoHandle = Handle<TodoTypes>;
 

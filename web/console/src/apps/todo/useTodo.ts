@@ -40,20 +40,23 @@ function useCommands(handle: TodoHandle, view: TodoView | null, principal: Perso
   const latest = useRef({ view, principal });
   latest.current = { view, principal };
 
-  const run: Run = useCallback(async (command) => {
-    const before = latest.current.view;
-    const draft = draftOf(before, command, latest.current.principal ?? { id: "", name: "You" });
-    try {
-      const answer = await handle.send(command, { optimistic: (now) => reduce(now, command, draft) });
-      setOwn((old) => new Set(old).add(place(answer.position).seq));
-      return answer;
-    } catch (error) {
-      const entry = refusal(command, draft, before, inWords(error, REASONS));
-      setRefusals((old) => [...old.filter((r) => r.id !== entry.id), entry]);
-      setTimeout(() => setRefusals((old) => old.filter((r) => r !== entry)), REFUSED_STAYS);
-      return undefined;
-    }
-  }, [handle]);
+  const run: Run = useCallback(
+    async (command) => {
+      const before = latest.current.view;
+      const draft = draftOf(before, command, latest.current.principal ?? { id: "", name: "You" });
+      try {
+        const answer = await handle.send(command, { optimistic: (now) => reduce(now, command, draft) });
+        setOwn((old) => new Set(old).add(place(answer.position).seq));
+        return answer;
+      } catch (error) {
+        const entry = refusal(command, draft, before, inWords(error, REASONS));
+        setRefusals((old) => [...old.filter((r) => r.id !== entry.id), entry]);
+        setTimeout(() => setRefusals((old) => old.filter((r) => r !== entry)), REFUSED_STAYS);
+        return undefined;
+      }
+    },
+    [handle],
+  );
   return { run, refusals, own };
 }
 
@@ -66,10 +69,17 @@ function refusal(command: Command, draft: Draft, before: TodoView | null, words:
     const item: Item = { title: command.title, done: false, by: draft.by, created_at: draft.at };
     return { key, id: draft.id, item, typed: command.title, words: `Not added. ${words}` };
   }
-  if (command.type === "clear_completed" || command.type === "rename_list") return { key, id: "", item: undefined, words };
+  if (command.type === "clear_completed" || command.type === "rename_list")
+    return { key, id: "", item: undefined, words };
   const item = before?.items[command.id];
-  if (command.type === "update_todo") return { key, id: command.id, item, typed: command.title, words: `Not changed to “${command.title}”. ${words}` };
-  return { key, id: command.id, item, words: `${command.type === "delete_todo" ? "Not deleted" : "Not ticked"}. ${words}` };
+  if (command.type === "update_todo")
+    return { key, id: command.id, item, typed: command.title, words: `Not changed to “${command.title}”. ${words}` };
+  return {
+    key,
+    id: command.id,
+    item,
+    words: `${command.type === "delete_todo" ? "Not deleted" : "Not ticked"}. ${words}`,
+  };
 }
 
 /** The rows that came from others within the last two seconds. */

@@ -12,7 +12,9 @@ beforeEach(async () => {
   localStorage.clear();
   history.replaceState(null, "", "/");
   vi.resetModules();
-  ({ fake: { host } } = await import("../../../dev/fake/connect"));
+  ({
+    fake: { host },
+  } = await import("../../../dev/fake/connect"));
   host.latency = 1;
 });
 
@@ -22,7 +24,8 @@ async function open() {
   return userEvent.setup();
 }
 
-const headline = async (text: string) => waitFor(() => expect(screen.getByRole("heading", { level: 1 }).textContent).toBe(text));
+const headline = async (text: string) =>
+  waitFor(() => expect(screen.getByRole("heading", { level: 1 }).textContent).toBe(text));
 
 describe("home", () => {
   it("is an empty state on a new host", async () => {
@@ -74,7 +77,9 @@ describe("home", () => {
     await user.click(await screen.findByRole("button", { name: "Join by code" }));
     const code = screen.getByLabelText("Code or link");
     await user.type(code, "4F2A9D{Enter}");
-    expect((await screen.findByRole("alert")).textContent).toBe("No room has this code. It may have a letter too many or too few.");
+    expect((await screen.findByRole("alert")).textContent).toBe(
+      "No room has this code. It may have a letter too many or too few.",
+    );
     await user.clear(code);
     await user.type(code, "http://localhost/todo/4F2A9C{Enter}");
     await waitFor(() => expect(location.pathname).toBe("/todo/4F2A9C"));
@@ -100,7 +105,11 @@ describe("home", () => {
 });
 
 describe("addresses", () => {
-  it.each([["/x/y/z", "There is no page here."], ["/duel/d1", "This console cannot show this room."], ["/todo/two%20words", "There is no room here."]])("%s", async (path, words) => {
+  it.each([
+    ["/x/y/z", "There is no page here."],
+    ["/duel/d1", "This console cannot show this room."],
+    ["/todo/two%20words", "There is no room here."],
+  ])("%s", async (path, words) => {
     history.replaceState(null, "", path);
     await open();
     expect(await screen.findByText(words)).toBeTruthy();

@@ -37,7 +37,9 @@ export default function HomePage() {
   const now = useNow(5000);
   const close = () => setAsking(undefined);
   const kinds = rooms.info?.kinds ?? [];
-  useEffect(() => { document.title = "Rooms: Dormouse"; }, []);
+  useEffect(() => {
+    document.title = "Rooms: Dormouse";
+  }, []);
 
   return (
     <>
@@ -49,9 +51,20 @@ export default function HomePage() {
         <Hero rooms={rooms} now={now} ask={setAsking} />
         <Figures stats={rooms.info?.stats} />
         <Tabs kinds={kinds} chosen={kind} choose={setKind} />
-        {rooms.failed && <p className="failed small" role="status">The host does not answer. {rooms.readAt ? `What you see was read ${ago(rooms.readAt, now)}.` : "It is asked again every few seconds."}</p>}
+        {rooms.failed && (
+          <p className="failed small" role="status">
+            The host does not answer.{" "}
+            {rooms.readAt ? `What you see was read ${ago(rooms.readAt, now)}.` : "It is asked again every few seconds."}
+          </p>
+        )}
         <List rooms={rooms} kinds={kinds} kind={kind} me={me?.id} now={now} />
-        {rooms.more && <p className="more"><button className="btn btn--quiet" onClick={rooms.showMore}>Show more rooms</button></p>}
+        {rooms.more && (
+          <p className="more">
+            <button className="btn btn--quiet" onClick={rooms.showMore}>
+              Show more rooms
+            </button>
+          </p>
+        )}
       </main>
       {asking === "start" && <StartDialog session={session} kinds={kinds} preferred={kind} onClose={close} />}
       {asking === "join" && <JoinDialog client={client} kinds={kinds} onClose={close} />}
@@ -74,11 +87,26 @@ function Hero({ rooms, now, ask }: { rooms: Rooms; now: number; ask(what: Asking
   return (
     <section className="hero">
       <div>
-        <h1>{lines.map((line, i) => <span key={i}>{line}{i === 0 && <br />}</span>)}</h1>
-        <p className="quiet">A sleeping room uses no memory.<br className="wide" /> Open it and it carries on at the move where it stopped.</p>
+        <h1>
+          {lines.map((line, i) => (
+            <span key={i}>
+              {line}
+              {i === 0 && <br />}
+            </span>
+          ))}
+        </h1>
+        <p className="quiet">
+          A sleeping room uses no memory.
+          <br className="wide" /> Open it and it carries on at the move where it stopped.
+        </p>
         <div className="row wrap acts">
-          <button className="btn btn--go btn--big" onClick={() => ask("start")}><Icon name="plus" className="ico" />Start a room</button>
-          <button className="btn btn--quiet btn--big" onClick={() => ask("join")}>Join by code</button>
+          <button className="btn btn--go btn--big" onClick={() => ask("start")}>
+            <Icon name="plus" className="ico" />
+            Start a room
+          </button>
+          <button className="btn btn--quiet btn--big" onClick={() => ask("join")}>
+            Join by code
+          </button>
         </div>
       </div>
       <Night activity={stats?.activity} ready={rooms.info !== undefined || rooms.failed} now={now} />
@@ -96,26 +124,60 @@ function counted({ info, rows, more, failed }: Rooms): string[] {
 
 function Figures({ stats }: { stats: Stats | undefined }) {
   const list: [string, string, ReactNode?][] = [];
-  if (stats?.asleep !== undefined) list.push(["Rooms asleep", figure(stats.asleep), stats.live !== undefined && `of ${figure(stats.asleep + stats.live)}`]);
-  if (stats?.last_wake_us !== undefined) list.push(["Last wake", duration(stats.last_wake_us), "from the journal to ready"]);
+  if (stats?.asleep !== undefined)
+    list.push([
+      "Rooms asleep",
+      figure(stats.asleep),
+      stats.live !== undefined && `of ${figure(stats.asleep + stats.live)}`,
+    ]);
+  if (stats?.last_wake_us !== undefined)
+    list.push(["Last wake", duration(stats.last_wake_us), "from the journal to ready"]);
   if (stats?.commits !== undefined) list.push(["Moves kept", figure(stats.commits), "each in the journal"]);
-  if (stats?.connections !== undefined) list.push(["On the line", figure(stats.connections), stats.connections === 1 ? "connection" : "connections"]);
+  if (stats?.connections !== undefined)
+    list.push(["On the line", figure(stats.connections), stats.connections === 1 ? "connection" : "connections"]);
   if (list.length === 0) return null;
   return (
     <dl className="figures">
-      {list.map(([name, value, note]) => <div key={name}><dt>{name}</dt><dd>{value}</dd>{note && <dd className="tiny faint">{note}</dd>}</div>)}
+      {list.map(([name, value, note]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+          {note && <dd className="tiny faint">{note}</dd>}
+        </div>
+      ))}
     </dl>
   );
 }
 
-function Tabs({ kinds, chosen, choose }: { kinds: HostInfo["kinds"]; chosen: string | undefined; choose(kind?: string): void }) {
+function Tabs({
+  kinds,
+  chosen,
+  choose,
+}: {
+  kinds: HostInfo["kinds"];
+  chosen: string | undefined;
+  choose(kind?: string): void;
+}) {
   const tab = (kind: string | undefined, title: string) => (
-    <button key={kind ?? ""} aria-current={kind === chosen ? "page" : undefined} onClick={() => choose(kind)}>{title}</button>
+    <button key={kind ?? ""} aria-current={kind === chosen ? "page" : undefined} onClick={() => choose(kind)}>
+      {title}
+    </button>
   );
-  return <nav className="tabs filter" aria-label="Show">{tab(undefined, "All rooms")}{kinds.map(({ kind, title }) => tab(kind, title))}</nav>;
+  return (
+    <nav className="tabs filter" aria-label="Show">
+      {tab(undefined, "All rooms")}
+      {kinds.map(({ kind, title }) => tab(kind, title))}
+    </nav>
+  );
 }
 
-interface ListProps { rooms: Rooms; kinds: HostInfo["kinds"]; kind: string | undefined; me: string | undefined; now: number }
+interface ListProps {
+  rooms: Rooms;
+  kinds: HostInfo["kinds"];
+  kind: string | undefined;
+  me: string | undefined;
+  now: number;
+}
 
 function List({ rooms, kinds, kind, me, now }: ListProps) {
   const titles = useMemo(() => new Map(kinds.map((k) => [k.kind, k.title])), [kinds]);
@@ -125,14 +187,26 @@ function List({ rooms, kinds, kind, me, now }: ListProps) {
   // The host counts all rooms; of one kind, or of what this guest may see, only what is loaded is known.
   const counts = kind === undefined ? rooms.info.stats : undefined;
   const count = (known: number | undefined, loaded: number) => known ?? (rooms.more ? undefined : loaded);
-  const group = (name: string, rows: readonly Row[], total: number | undefined) => rows.length > 0 && (
-    <section aria-label={name}>
-      <h2 className="group">{name} {total !== undefined && <span className="faint">{figure(total)}</span>}</h2>
-      <ul className="rooms">
-        {rows.map((row) => <RoomRow key={`${row.kind}/${row.id}`} row={row} kindTitle={titles.get(row.kind) ?? row.kind} me={me} now={now} changed={changed.has(`${row.kind}/${row.id}`)} />)}
-      </ul>
-    </section>
-  );
+  const group = (name: string, rows: readonly Row[], total: number | undefined) =>
+    rows.length > 0 && (
+      <section aria-label={name}>
+        <h2 className="group">
+          {name} {total !== undefined && <span className="faint">{figure(total)}</span>}
+        </h2>
+        <ul className="rooms">
+          {rows.map((row) => (
+            <RoomRow
+              key={`${row.kind}/${row.id}`}
+              row={row}
+              kindTitle={titles.get(row.kind) ?? row.kind}
+              me={me}
+              now={now}
+              changed={changed.has(`${row.kind}/${row.id}`)}
+            />
+          ))}
+        </ul>
+      </section>
+    );
   return (
     <>
       {group("Awake", awake(rooms.rows), count(counts?.live, awake(rooms.rows).length))}

@@ -5,7 +5,11 @@ import type { Client, HostInfo } from "../../sdk";
 import { Dialog, TextField } from "../../ui/Dialog";
 import { parseCode } from "./rooms";
 
-interface Props { client: Client; kinds: HostInfo["kinds"]; onClose(): void }
+interface Props {
+  client: Client;
+  kinds: HostInfo["kinds"];
+  onClose(): void;
+}
 
 export function JoinDialog({ client, kinds, onClose }: Props) {
   async function join(form: FormData) {

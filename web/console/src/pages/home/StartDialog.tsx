@@ -7,7 +7,12 @@ import type { Session } from "../../session";
 import { Dialog, TextField } from "../../ui/Dialog";
 import { Icon } from "../../ui/Sprite";
 
-interface Props { session: Session; kinds: HostInfo["kinds"]; preferred: string | undefined; onClose(): void }
+interface Props {
+  session: Session;
+  kinds: HostInfo["kinds"];
+  preferred: string | undefined;
+  onClose(): void;
+}
 
 export function StartDialog({ session, kinds, preferred, onClose }: Props) {
   const possible = kinds.filter(({ kind }) => APPS[kind]);
@@ -30,16 +35,30 @@ export function StartDialog({ session, kinds, preferred, onClose }: Props) {
           <legend className="small">What kind</legend>
           {possible.map((choice) => (
             <label key={choice.kind} className="choice">
-              <input type="radio" name="kind" value={choice.kind} checked={choice.kind === kind} onChange={() => setKind(choice.kind)} />
-              <Icon name={iconOf(choice.kind)} />{choice.title}
+              <input
+                type="radio"
+                name="kind"
+                value={choice.kind}
+                checked={choice.kind === kind}
+                onChange={() => setKind(choice.kind)}
+              />
+              <Icon name={iconOf(choice.kind)} />
+              {choice.title}
             </label>
           ))}
         </fieldset>
       )}
-      <TextField label={app?.titleLabel ?? "Name"} name="title" maxLength={80} placeholder="Saturday market" hint="It can be empty, and changed later." />
+      <TextField
+        label={app?.titleLabel ?? "Name"}
+        name="title"
+        maxLength={80}
+        placeholder="Saturday market"
+        hint="It can be empty, and changed later."
+      />
     </Dialog>
   );
 }
 
 /** `randomUUID` is missing on plain http; a key only has to be new. */
-const newKey = (): string => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const newKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");

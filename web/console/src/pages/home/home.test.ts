@@ -8,7 +8,16 @@ const BUCKET = 600_000;
 const NOW = 2_000_000 * BUCKET + 1234;
 
 const row = (id: string, more: Partial<Row> = {}): Row => ({
-  kind: "todo", id, title: id, status: "open", members: [], position: "1:1:0000000000000000", updated_at: 0, created_at: 0, awake: false, ...more,
+  kind: "todo",
+  id,
+  title: id,
+  status: "open",
+  members: [],
+  position: "1:1:0000000000000000",
+  updated_at: 0,
+  created_at: 0,
+  awake: false,
+  ...more,
 });
 
 describe("the sentence", () => {
@@ -26,14 +35,25 @@ describe("the sentence", () => {
 
 describe("the night", () => {
   it("puts each count into its ten minutes, and leaves out what is older than a day", () => {
-    const counts = buckets([{ at: NOW, commits: 3 }, { at: NOW - BUCKET, commits: 2 }, { at: NOW - 143 * BUCKET, commits: 1 }, { at: NOW - 144 * BUCKET, commits: 9 }], NOW);
+    const counts = buckets(
+      [
+        { at: NOW, commits: 3 },
+        { at: NOW - BUCKET, commits: 2 },
+        { at: NOW - 143 * BUCKET, commits: 1 },
+        { at: NOW - 144 * BUCKET, commits: 9 },
+      ],
+      NOW,
+    );
     expect(counts).toHaveLength(144);
     expect([counts[143], counts[142], counts[0]]).toEqual([3, 2, 1]);
     expect(counts.reduce((a, b) => a + b)).toBe(6);
   });
 
   it("lets the dormouse sleep on the longest quiet stretch", () => {
-    const activity = Array.from({ length: 144 }, (_, i) => ({ at: NOW - (143 - i) * BUCKET, commits: i >= 50 && i < 100 ? 0 : 5 }));
+    const activity = Array.from({ length: 144 }, (_, i) => ({
+      at: NOW - (143 - i) * BUCKET,
+      commits: i >= 50 && i < 100 ? 0 : 5,
+    }));
     const { mouse, quiet, naps } = night(activity, NOW);
     expect(naps).toHaveLength(1);
     const middle = (75 / 144) * WIDTH;
@@ -43,7 +63,12 @@ describe("the night", () => {
 
   it("has no place for it when nothing slept", () => {
     const busy = Array.from({ length: 144 }, (_, i) => ({ at: NOW - i * BUCKET, commits: 1 }));
-    expect(night(busy, NOW)).toMatchObject({ mouse: undefined, quiet: undefined, naps: [], says: "The last 24 hours: busy all through." });
+    expect(night(busy, NOW)).toMatchObject({
+      mouse: undefined,
+      quiet: undefined,
+      naps: [],
+      says: "The last 24 hours: busy all through.",
+    });
   });
 
   it("is one long sleep on a new host", () => {
@@ -56,7 +81,10 @@ describe("the night", () => {
 
 describe("the list", () => {
   it("keeps one row a room, the newest first", () => {
-    const list = merge([row("a", { updated_at: 1 }), row("b", { updated_at: 2 })], [row("a", { updated_at: 3, awake: true })]);
+    const list = merge(
+      [row("a", { updated_at: 1 }), row("b", { updated_at: 2 })],
+      [row("a", { updated_at: 3, awake: true })],
+    );
     expect(list.map((r) => r.id)).toEqual(["a", "b"]);
     expect(awake(list).map((r) => r.id)).toEqual(["a"]);
     expect(asleep(list).map((r) => r.id)).toEqual(["b"]);
@@ -65,7 +93,9 @@ describe("the list", () => {
   it("says how a room is", () => {
     expect(nowWords(row("a", { awake: true, updated_at: NOW - 14_000 }), NOW)).toBe("Last move 14 seconds ago");
     expect(nowWords(row("a", { updated_at: NOW - 3 * 86_400_000 }), NOW)).toBe("Asleep for 3 days");
-    expect(nowWords(row("a", { updated_at: NOW - 1000, next_wake: NOW + 60_000 }), NOW)).toMatch(/^Wakes at \d\d:\d\d$/);
+    expect(nowWords(row("a", { updated_at: NOW - 1000, next_wake: NOW + 60_000 }), NOW)).toMatch(
+      /^Wakes at \d\d:\d\d$/,
+    );
   });
 
   it("counts members, who are only ids", () => {
@@ -88,7 +118,12 @@ describe("the list", () => {
 
 describe("the host's figures", () => {
   it("shows only what is there and what is a number", () => {
-    const info = readInfo({ app: "x", version: "1", kinds: [], stats: { live: 2, asleep: "many", commits: Number.NaN, activity: [{ at: 1, commits: 2 }, { at: "x" }, null] } });
+    const info = readInfo({
+      app: "x",
+      version: "1",
+      kinds: [],
+      stats: { live: 2, asleep: "many", commits: Number.NaN, activity: [{ at: 1, commits: 2 }, { at: "x" }, null] },
+    });
     expect(info.stats).toEqual({ live: 2, activity: [{ at: 1, commits: 2 }] });
   });
 });

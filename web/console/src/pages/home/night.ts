@@ -33,7 +33,10 @@ export function buckets(activity: readonly Activity[], now: number): number[] {
   return counts;
 }
 
-interface Run { from: number; to: number }
+interface Run {
+  from: number;
+  to: number;
+}
 
 function quietRuns(counts: readonly number[]): Run[] {
   const runs: Run[] = [];
@@ -81,7 +84,10 @@ function label(run: Run, now: number): Night["quiet"] {
   if (length < 6 || length === BUCKETS) return length === BUCKETS ? { x: WIDTH / 2, words: "all asleep" } : undefined;
   const start = (Math.floor(now / BUCKET) - BUCKETS + 1) * BUCKET;
   const x = Math.min(WIDTH - 140, Math.max(195, ((run.from + run.to) / 2) * STEP));
-  return { x, words: `${clock(start + run.from * BUCKET)} to ${run.to === BUCKETS ? "now" : clock(start + run.to * BUCKET)}, all asleep` };
+  return {
+    x,
+    words: `${clock(start + run.from * BUCKET)} to ${run.to === BUCKETS ? "now" : clock(start + run.to * BUCKET)}, all asleep`,
+  };
 }
 
 function sentence(counts: readonly number[], longest: Run | undefined): string {

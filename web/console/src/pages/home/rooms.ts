@@ -18,7 +18,8 @@ export const asleep = (rows: readonly Row[]): Row[] => rows.filter((row) => !row
 /** "Asleep for 3 days", "Wakes today at 18:00", "Last move 4 seconds ago". */
 export function nowWords(row: Row, now: number): string {
   if (row.awake) return `Last move ${ago(row.updated_at, now)}`;
-  if (row.next_wake !== undefined && row.next_wake > now && row.next_wake - now < 86_400_000) return `Wakes at ${clock(row.next_wake)}`;
+  if (row.next_wake !== undefined && row.next_wake > now && row.next_wake - now < 86_400_000)
+    return `Wakes at ${clock(row.next_wake)}`;
   return `Asleep for ${span(Math.max(1000, now - row.updated_at))}`;
 }
 
@@ -34,8 +35,12 @@ export function memberWords(members: unknown, me: string | undefined): string {
 
 /** A code is what one reads out or pastes: an id, `kind/id`, or the whole link. */
 export function parseCode(text: string): { kind?: string; id: string } | undefined {
-  const path = text.trim().replace(/^https?:\/\/[^/]+/i, "").replace(/[?#].*$/, "");
+  const path = text
+    .trim()
+    .replace(/^https?:\/\/[^/]+/i, "")
+    .replace(/[?#].*$/, "");
   const parts = path.split("/").filter(Boolean);
-  if (parts.length === 0 || parts.length > 2 || !parts.every((part) => /^[A-Za-z0-9_-]{1,64}$/.test(part))) return undefined;
+  if (parts.length === 0 || parts.length > 2 || !parts.every((part) => /^[A-Za-z0-9_-]{1,64}$/.test(part)))
+    return undefined;
   return parts.length === 2 ? { kind: parts[0]!, id: parts[1]! } : { id: parts[0]! };
 }

@@ -28,9 +28,16 @@ export function useRooms(client: Client, kind: string | undefined): Rooms {
 
   const refresh = useCallback(async () => {
     const host = readInfo(await client.kinds());
-    const pages = await Promise.all(host.kinds.map(async ({ kind }) => ({ kind, page: await client.actor(kind).list({ limit: PAGE }) })));
+    const pages = await Promise.all(
+      host.kinds.map(async ({ kind }) => ({ kind, page: await client.actor(kind).list({ limit: PAGE }) })),
+    );
     setInfo(host);
-    setRows((old) => merge(old, pages.flatMap(({ page }) => page.rows)));
+    setRows((old) =>
+      merge(
+        old,
+        pages.flatMap(({ page }) => page.rows),
+      ),
+    );
     // The first page sets where "more" starts, later ones only look at what changed.
     const first = pages.filter(({ kind }) => !loaded.current.has(kind));
     for (const { kind } of first) loaded.current.add(kind);
@@ -42,13 +49,16 @@ export function useRooms(client: Client, kind: string | undefined): Rooms {
   const open = Object.keys(next).filter((name) => next[name] !== undefined && (kind === undefined || name === kind));
   const showMore = useCallback(() => {
     for (const name of open) {
-      client.actor(name).list({ limit: PAGE, after: next[name]! }).then(
-        (page) => {
-          setRows((old) => merge(old, page.rows));
-          setNext((old) => ({ ...old, [name]: page.next }));
-        },
-        () => setFailed(true),
-      );
+      client
+        .actor(name)
+        .list({ limit: PAGE, after: next[name]! })
+        .then(
+          (page) => {
+            setRows((old) => merge(old, page.rows));
+            setNext((old) => ({ ...old, [name]: page.next }));
+          },
+          () => setFailed(true),
+        );
     }
   }, [client, next, open]);
 
