@@ -188,9 +188,10 @@ fn checked(title: &str) -> Result<String, Rejection> {
     let title = title.trim();
     match title.chars().count() {
         0 => Err(Rejection::new("empty_title", "Write what there is to do.")),
-        n if n > TITLE_CHARS_MAX => {
-            Err(Rejection::new("title_too_long", format!("At most {TITLE_CHARS_MAX} characters, please; this has {n}.")))
-        }
+        n if n > TITLE_CHARS_MAX => Err(Rejection::new(
+            "title_too_long",
+            format!("At most {TITLE_CHARS_MAX} characters, please; this has {n}."),
+        )),
         _ => Ok(title.to_owned()),
     }
 }

@@ -261,6 +261,16 @@ impl Machine {
         match (creates, self.head.seq) {
             _ if self.upkeep.retired => Err(Code::Gone.into()),
             (false, 0) => Err(Code::NotFound.into()),
+            _ => self.admit_sender(stimulus),
+        }
+    }
+
+    /// Whoever may know nothing of the actor can ask nothing of it: the answer is that of an actor that is not there.
+    fn admit_sender(&self, stimulus: &Stimulus) -> Result<(), Failure> {
+        match stimulus {
+            Stimulus::Command { by, .. } | Stimulus::Retire { by } if self.sight(by)? == Sight::Nothing => {
+                Err(Code::NotFound.into())
+            }
             _ => Ok(()),
         }
     }

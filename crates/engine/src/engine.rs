@@ -61,19 +61,18 @@ pub struct Report {
 
 impl Engine {
     /// An engine for these kinds over this store, with the machine's clock.
-    pub fn new(kinds: impl IntoIterator<Item = Kind>, store: Store) -> Self {
+    pub fn new(kinds: impl IntoIterator<Item = Arc<Kind>>, store: Store) -> Self {
         Self::with(kinds, store, Arc::new(System), Vec::new())
     }
 
     /// An engine with a world and workers of one's own.
     pub fn with(
-        kinds: impl IntoIterator<Item = Kind>,
+        kinds: impl IntoIterator<Item = Arc<Kind>>,
         store: Store,
         world: Arc<dyn World>,
         workers: Vec<Arc<dyn Worker>>,
     ) -> Self {
-        let kinds: BTreeMap<Name, Arc<Kind>> =
-            kinds.into_iter().map(|kind| (kind.name.clone(), Arc::new(kind))).collect();
+        let kinds: BTreeMap<Name, Arc<Kind>> = kinds.into_iter().map(|kind| (kind.name.clone(), kind)).collect();
         Self { shared: Arc::new(Shared::new(kinds, store, world, Workers::new(workers))) }
     }
 

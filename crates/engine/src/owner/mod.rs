@@ -265,19 +265,9 @@ impl Owner {
             Ok(Decision::Nothing) => {
                 Verdict::Accepted { position: self.machine.head().position(), etag: None, again: false }
             }
-            Err(failure) => self.refusal(&stimulus, failure),
+            Err(failure) => Verdict::Refused(failure),
         };
         self.keep(Item::Input { stimulus, reply, tries, verdict });
-    }
-
-    /// To somebody who may know nothing of the actor, its refusals are those of an actor that is not there.
-    fn refusal(&self, stimulus: &Stimulus, failure: Failure) -> Verdict {
-        let by = match stimulus {
-            Stimulus::Command { by, .. } | Stimulus::Retire { by } => by,
-            _ => return Verdict::Refused(failure),
-        };
-        let hidden = !self.machine.is_spoiled() && self.machine.sight(by) == Ok(Sight::Nothing);
-        Verdict::Refused(if hidden && failure.code != Code::Rejected { Code::NotFound.into() } else { failure })
     }
 
     fn etag_for(&self, stimulus: &Stimulus, reply: &Reply) -> Option<Arc<str>> {

@@ -1,0 +1,7 @@
+//! Every app of this repository in one binary.
+
+use dormouse::prelude::*;
+
+fn main() -> ExitCode {
+    App::new("arcade").actor::<todo::TodoList>().run()
+}

@@ -1,0 +1,190 @@
+//! The app as its `main` builds it, and the command line that every app binary has.
+
+use std::{io::IsTerminal, net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Args, Parser, Subcommand};
+use dormouse_core::{Actor, Kind, Name};
+use dormouse_engine::task::Worker;
+
+use crate::commands;
+
+/// An app: its kinds of actors and its workers.
+pub struct App {
+    pub(crate) name: &'static str,
+    pub(crate) kinds: Vec<Arc<Kind>>,
+    pub(crate) workers: Vec<Arc<dyn Worker>>,
+}
+
+impl App {
+    /// An app of this name, without kinds yet.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, kinds: Vec::new(), workers: Vec::new() }
+    }
+
+    /// Also serve actors of this kind.
+    #[must_use]
+    pub fn actor<A: Actor>(mut self) -> Self {
+        self.kinds.push(Arc::new(Kind::of::<A>()));
+        self
+    }
+
+    /// Also perform tasks of this worker's kind.
+    #[must_use]
+    pub fn worker(mut self, worker: impl Worker) -> Self {
+        self.workers.push(Arc::new(worker));
+        self
+    }
+
+    /// Do what the command line asks for.
+    pub fn run(self) -> ExitCode {
+        let cli = Cli::parse();
+        start_log(cli.log_json);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let done = match runtime {
+            Ok(runtime) => runtime.block_on(commands::run(self, cli.command)),
+            Err(error) => Err(commands::Problem::Io("the runtime cannot start".into(), error)),
+        };
+        match done {
+            Ok(code) => code,
+            Err(problem) => {
+                eprintln!("error: {}", commands::with_sources(&problem));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+#[derive(Parser)]
+#[command(version, about = "Serves the rooms of this app, and replays, verifies, exports and imports them.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Write the log as JSON, one object a line.
+    #[arg(long, global = true, env = "DORMOUSE_LOG_JSON")]
+    log_json: bool,
+}
+
+/// What a binary can be asked to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve: HTTP, WebSocket, event streams and the console.
+    Serve(Serve),
+    /// Fold one actor's commits again and print its state's hash and what everybody may see of it.
+    Replay(Replay),
+    /// Walk every hash chain and replay every actor; fails if one does not verify.
+    Verify(Verify),
+    /// Write one actor, with its whole history, to one file.
+    Export(Export),
+    /// Read an actor that `export` wrote.
+    Import(Import),
+    /// Print the JSON Schemas of every kind, the table of codes and the limits, or write the documents made from them.
+    Schema(Schema),
+}
+
+/// Where the journal is.
+#[derive(Args, Clone)]
+pub(crate) struct Data {
+    /// The folder that holds the journal and the keys; made if it is not there.
+    #[arg(long, default_value = "data", env = "DORMOUSE_DATA")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The port; 0 picks a free one.
+    #[arg(long, default_value_t = 7878, env = "DORMOUSE_PORT")]
+    pub(crate) port: u16,
+    /// The address to listen on; 0.0.0.0 for every one.
+    #[arg(long, default_value = "127.0.0.1", env = "DORMOUSE_LISTEN")]
+    pub(crate) listen: IpAddr,
+    /// Pages of these origins may connect, besides the host's own; `*` for any.
+    #[arg(long, value_delimiter = ',', env = "DORMOUSE_ORIGINS")]
+    pub(crate) origins: Vec<String>,
+    /// Let in only those whose token a key verifies.
+    #[arg(long, env = "DORMOUSE_NO_GUESTS")]
+    pub(crate) no_guests: bool,
+    /// A JWKS file whose keys verify tokens.
+    #[arg(long, env = "DORMOUSE_JWKS")]
+    pub(crate) jwks: Vec<PathBuf>,
+    /// A PEM file with a public key that verifies tokens.
+    #[arg(long, env = "DORMOUSE_PUBLIC_KEY")]
+    pub(crate) public_key: Vec<PathBuf>,
+    /// Tokens must be meant for this audience.
+    #[arg(long, env = "DORMOUSE_AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// Tokens must come from this issuer.
+    #[arg(long, env = "DORMOUSE_ISSUER")]
+    pub(crate) issuer: Option<String>,
+    /// The tenant of guests, and of tokens that name none.
+    #[arg(long, default_value = "main", env = "DORMOUSE_TENANT")]
+    pub(crate) tenant: Name,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// `kind/id`, or `tenant/kind/id`.
+    pub(crate) actor: String,
+    /// Stop after this commit.
+    #[arg(long)]
+    pub(crate) at_seq: Option<u64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// `kind/id`, or `tenant/kind/id`.
+    pub(crate) actor: String,
+    /// The file to write; it must not exist.
+    #[arg(long, short)]
+    pub(crate) output: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The file that `export` wrote.
+    pub(crate) file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Schema {
+    /// Write `codes.md`, `limits.md`, `openapi.json` and `asyncapi.json` into this folder.
+    #[arg(long)]
+    pub(crate) docs: Option<PathBuf>,
+}
+
+fn start_log(json: bool) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_from_env("DORMOUSE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that somebody started before, such as a test's, stays.
+    let _ = if json {
+        builder.json().try_init()
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+    };
+}

@@ -1,0 +1,103 @@
+//! What the command line does. Each command is one file.
+
+mod portable;
+mod replay;
+mod schema;
+mod serve;
+mod verify;
+
+use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use dormouse_core::{Address, Kind, Name};
+use dormouse_engine::{LoadError, Store};
+use dormouse_journal::{LocalHints, StoreError};
+use dormouse_journal_sqlite::{OpenError, SqliteStore};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::app::{App, Command};
+
+/// Why a command did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{0}")]
+    Io(String, #[source] io::Error),
+    #[error("the journal in {0} cannot be opened")]
+    Open(String, #[source] Box<OpenError>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Keys(#[from] dormouse_engine::identity::KeyError),
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// The error and what caused it, on one line.
+pub(crate) fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Transparent wrappers say the same twice.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+pub(crate) async fn run(app: App, command: Command) -> Result<ExitCode, Problem> {
+    match command {
+        Command::Serve(options) => serve::serve(app, options).await,
+        Command::Replay(options) => replay::replay(&app, options).await,
+        Command::Verify(options) => verify::verify(&app, options).await,
+        Command::Export(options) => portable::export(options).await,
+        Command::Import(options) => portable::import(&app, options).await,
+        Command::Schema(options) => schema::schema(&app, options),
+    }
+}
+
+fn open(data: &Path) -> Result<SqliteStore, Problem> {
+    let folder = data.display().to_string();
+    SqliteStore::open(data, dormouse_journal_sqlite::Options::default())
+        .map_err(|error| Problem::Open(folder, Box::new(error)))
+}
+
+/// A journal that is only read from must be there.
+fn open_existing(data: &Path) -> Result<SqliteStore, Problem> {
+    if data.is_dir() {
+        open(data)
+    } else {
+        Err(Problem::Usage(format!("there is no folder {}; name one with --data", data.display())))
+    }
+}
+
+fn seams(store: &SqliteStore) -> Store {
+    let store = Arc::new(store.clone());
+    Store { journal: store.clone(), index: store, hints: Arc::new(LocalHints::default()) }
+}
+
+/// `kind/id` is of the tenant `main`.
+fn parse_actor(text: &str) -> Result<Address, Problem> {
+    let main: Name = "main".parse().expect("a name");
+    let parsed = text.parse().or_else(|_| Address::in_tenant(&main, text));
+    parsed.map_err(|_| Problem::Usage(format!("{text:?} is no actor: write kind/id or tenant/kind/id")))
+}
+
+fn kind_of(kinds: &[Arc<Kind>], address: &Address) -> Result<Arc<Kind>, Problem> {
+    let known: Vec<String> = kinds.iter().map(|kind| kind.name.to_string()).collect();
+    let found = kinds.iter().find(|kind| kind.name == address.kind).cloned();
+    found.ok_or_else(|| Problem::Usage(format!("this app has no kind {}; it has {}", address.kind, known.join(", "))))
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(total: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("a well-formed template");
+    bar.set_style(style);
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}

@@ -1,0 +1,209 @@
+//! `export` and `import`: one actor as one file, under the same address, in any journal.
+//!
+//! The file is JSON lines: a header, then one commit a line with its record in base 64, then the count. It holds everything, also what the
+//! rules hide; whoever may read the journal's folder may read it.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use dormouse_core::{
+    Address, Machine,
+    limits::{RUN_BYTES_MAX, RUN_COMMITS_MAX},
+    position::Head,
+    record,
+};
+use dormouse_journal::{AppendError, IndexChange, Journal, ReadError, Run};
+use dormouse_journal_sqlite::SqliteStore;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Problem, kind_of, open, open_existing, parse_actor, progress};
+use crate::app::{App, Export, Import};
+
+const FORMAT: &str = "dormouse-actor";
+const VERSION: u32 = 1;
+const PAGE: usize = 1000;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: String,
+    version: u32,
+    actor: Address,
+    epoch: u32,
+    commits: u64,
+}
+
+pub(crate) async fn export(options: Export) -> Result<ExitCode, Problem> {
+    let address = parse_actor(&options.actor)?;
+    let store = open_existing(&options.data.data)?;
+    let head = store.head(&address).await.map_err(unreadable)?;
+    let Some(head) = head else { return Err(Problem::Usage(format!("there is no actor {address}"))) };
+    let path = options.output.display().to_string();
+    let file =
+        File::create_new(&options.output).map_err(|error| Problem::Io(format!("{path} cannot be made"), error))?;
+    let written = write_all(&store, &address, head, file).await;
+    store.close();
+    if let Err(problem) = written {
+        // Half an actor is worse than none.
+        let _ = std::fs::remove_file(&options.output);
+        return Err(problem);
+    }
+    say(options.json, &address, head, "exported");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn write_all(store: &SqliteStore, address: &Address, head: Head, file: File) -> Result<(), Problem> {
+    let failed = |error: io::Error| Problem::Io("the file cannot be written".into(), error);
+    let mut out = BufWriter::new(file);
+    let header = Header {
+        format: FORMAT.into(),
+        version: VERSION,
+        actor: address.clone(),
+        epoch: head.epoch,
+        commits: head.seq,
+    };
+    writeln!(out, "{}", json!(header)).map_err(failed)?;
+    let bar = progress(head.seq, "exporting");
+    let mut seq = 0;
+    while seq < head.seq {
+        let entries = store.read(address, seq, PAGE).await.map_err(unreadable)?;
+        for entry in entries.iter().take_while(|entry| entry.seq <= head.seq) {
+            record::open(address, &entry.record)
+                .map_err(|damage| Problem::Usage(format!("commit {} of {address} is damaged: {damage}", entry.seq)))?;
+            writeln!(out, "{}", json!(BASE64_STANDARD.encode(&entry.record))).map_err(failed)?;
+            seq = entry.seq;
+        }
+        if entries.is_empty() {
+            return Err(Problem::Usage(format!("commit {} of {address} is missing", seq + 1)));
+        }
+        bar.set_position(seq);
+    }
+    bar.finish_and_clear();
+    out.flush().map_err(failed)?;
+    out.get_ref().sync_all().map_err(failed)
+}
+
+pub(crate) async fn import(app: &App, options: Import) -> Result<ExitCode, Problem> {
+    let path = options.file.display().to_string();
+    let file = File::open(&options.file).map_err(|error| Problem::Io(format!("{path} cannot be read"), error))?;
+    let mut lines = BufReader::new(file).lines();
+    let header = read_header(lines.next(), &path)?;
+    let kind = kind_of(&app.kinds, &header.actor)?;
+    let store = open(&options.data.data)?;
+    if let Some(there) = store.head(&header.actor).await.map_err(unreadable)? {
+        let at = there.position();
+        return Err(Problem::Usage(format!(
+            "{} is in this journal already, at {at}; nothing was imported",
+            header.actor
+        )));
+    }
+    // Everything is verified before anything is written.
+    let records = read_records(lines, &path, header.commits)?;
+    let mut whole = Machine::blank(kind.clone(), header.actor.clone(), header.epoch + 1);
+    verify_all(&mut whole, &records, &path)?;
+    let machine = Machine::blank(kind, header.actor.clone(), header.epoch + 1);
+    append_all(&store, machine, &records).await?;
+    store.close();
+    say(options.json, &header.actor, whole.head(), "imported");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_header(line: Option<io::Result<String>>, path: &str) -> Result<Header, Problem> {
+    let line = line.and_then(Result::ok).unwrap_or_default();
+    let header: Option<Header> = serde_json::from_str(&line).ok();
+    match header {
+        Some(header) if header.format == FORMAT && header.version <= VERSION => Ok(header),
+        Some(header) if header.format == FORMAT => Err(Problem::Usage(format!(
+            "{path} has version {}, and this program reads up to {VERSION}",
+            header.version
+        ))),
+        _ => Err(Problem::Usage(format!("{path} is no exported actor"))),
+    }
+}
+
+fn read_records(
+    lines: impl Iterator<Item = io::Result<String>>,
+    path: &str,
+    commits: u64,
+) -> Result<Vec<Arc<[u8]>>, Problem> {
+    let mut records: Vec<Arc<[u8]>> = Vec::new();
+    for line in lines {
+        let line = line.map_err(|error| Problem::Io(format!("{path} cannot be read"), error))?;
+        let text: Option<String> = serde_json::from_str(&line).ok();
+        let record = text.and_then(|text| BASE64_STANDARD.decode(text).ok());
+        let at = records.len() + 2;
+        records.push(record.ok_or_else(|| Problem::Usage(format!("line {at} of {path} holds no record")))?.into());
+    }
+    if records.len() as u64 != commits {
+        return Err(Problem::Usage(format!("{path} says {commits} commits and holds {}; it is cut", records.len())));
+    }
+    Ok(records)
+}
+
+fn verify_all(machine: &mut Machine, records: &[Arc<[u8]>], path: &str) -> Result<(), Problem> {
+    for (at, record) in records.iter().enumerate() {
+        let applied = machine.apply(record);
+        applied.map_err(|damage| Problem::Usage(format!("commit {} in {path} does not verify: {damage}", at + 1)))?;
+    }
+    Ok(())
+}
+
+async fn append_all(store: &SqliteStore, mut machine: Machine, records: &[Arc<[u8]>]) -> Result<(), Problem> {
+    let bar = progress(records.len() as u64, "importing");
+    let mut rest = records;
+    while !rest.is_empty() {
+        let taken = batch(rest);
+        let expected = machine.head();
+        let mut index = IndexChange::default();
+        for record in &rest[..taken] {
+            let opening = record::open(machine.address(), record).expect("verified before");
+            machine.fold(&opening).expect("verified before");
+            index.merge(opening.changes, None);
+            index.retired |= opening.header.retires;
+        }
+        index.summary = Some(machine.bounded_summary());
+        let address = machine.address().clone();
+        let (head, time) = (machine.head(), machine.time());
+        let run = Run { address, records: rest[..taken].to_vec(), expected, head, time, index };
+        store.append(run).await.map_err(|error| match error {
+            AppendError::Store(error) => error.into(),
+            other => Problem::Usage(format!("the import stopped: {other}")),
+        })?;
+        rest = &rest[taken..];
+        bar.inc(taken as u64);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// How many of these records fit into one run.
+fn batch(records: &[Arc<[u8]>]) -> usize {
+    let mut bytes = 0;
+    let fits = |record: &&Arc<[u8]>| {
+        bytes += record.len();
+        bytes <= RUN_BYTES_MAX
+    };
+    records.iter().take(RUN_COMMITS_MAX).take_while(fits).count().max(1)
+}
+
+fn say(as_json: bool, address: &Address, head: Head, done: &str) {
+    let position = head.position();
+    if as_json {
+        println!("{}", json!({ "actor": address, "position": position, "commits": head.seq }));
+    } else {
+        println!("{done} {address} at {position}, {} commits", head.seq);
+    }
+}
+
+fn unreadable(error: ReadError) -> Problem {
+    match error {
+        ReadError::Store(error) => error.into(),
+        damaged @ ReadError::Damaged(..) => Problem::Usage(damaged.to_string()),
+    }
+}

@@ -1,0 +1,96 @@
+//! `serve`: the long-lived host over the embedded journal.
+
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicUsize},
+};
+
+use dormouse_engine::{
+    Engine, describe_metrics,
+    http::Api,
+    identity::{Admission, GuestKey, Identity, IdentityConfig, KeyFile, Origins, Verifier},
+    world::{System, World},
+};
+use dormouse_server::{Ended, Render, Server};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+
+use super::{Problem, open, seams};
+use crate::app::{App, Serve};
+
+/// Bounds of the histograms of durations, in seconds: from a memory access to a stalled disk.
+const SECONDS: [f64; 14] =
+    [0.000_01, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+
+/// Bounds of the histograms of counts.
+const COUNTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem> {
+    let name = app.name;
+    let store = open(&options.data.data)?;
+    let world: Arc<dyn World> = Arc::new(System);
+    let identity = identity(&options, &world)?;
+    let origins = Origins::parse(options.origins.iter().map(String::as_str))
+        .map_err(|error| Problem::Usage(format!("--origins: {error}")))?;
+    let metrics = start_metrics();
+    let engine = Engine::with(app.kinds, seams(&store), world, app.workers);
+    let connections = AtomicUsize::new(0);
+    let api = Api { engine, identity, admission: Admission::new(), origins, app: name.to_owned(), connections };
+    let address = SocketAddr::new(options.listen, options.port);
+    let server = Server::bind(address, Arc::new(api), metrics).await;
+    let server = server.map_err(|error| Problem::Io(format!("{address} cannot be listened on"), error))?;
+    let bound = server.address().map_err(|error| Problem::Io("the listener is gone".into(), error))?;
+    tracing::info!(app = name, data = %options.data.data.display(), "listening on http://{bound}");
+    println!("http://{bound}");
+    let ended = server.run(stopped()).await;
+    store.close();
+    Ok(match ended {
+        Ended::Drained => ExitCode::SUCCESS,
+        Ended::StoreFailed => ExitCode::FAILURE,
+    })
+}
+
+fn identity(options: &Serve, world: &Arc<dyn World>) -> Result<Identity, Problem> {
+    let guest_key = GuestKey::open(&options.data.data, &**world)?;
+    let jwks = options.jwks.iter().map(|path| KeyFile::Jwks(path.clone()));
+    let pems = options.public_key.iter().map(|path| KeyFile::Pem(path.clone()));
+    let verifiers = jwks.chain(pems).map(|file| Verifier::read(&file)).collect::<Result<_, _>>()?;
+    let config = IdentityConfig {
+        guest_key,
+        verifiers,
+        audience: options.audience.clone(),
+        issuer: options.issuer.clone(),
+        guests: !options.no_guests,
+        default_tenant: options.tenant.clone(),
+    };
+    Ok(Identity::new(config, world.clone()))
+}
+
+fn start_metrics() -> Option<Render> {
+    let seconds = Matcher::Suffix("_seconds".into());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS);
+    let builder =
+        builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commits".into()), &COUNTS));
+    // A recorder that somebody installed before, such as a test's, stays; then there is nothing to render here.
+    let handle = builder.ok()?.install_recorder().ok()?;
+    describe_metrics();
+    Some(Box::new(move || {
+        handle.run_upkeep();
+        handle.render()
+    }))
+}
+
+/// SIGTERM or Ctrl-C.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,32 @@
+//! Stateful realtime sessions that sleep when idle, wake in milliseconds and never lose a move.
+//!
+//! An app writes one [`Actor`](prelude::Actor) and hands it to [`App`]; the binary then serves it, and replays, verifies, exports and imports
+//! what it wrote.
+//!
+//! ```
+#![doc = include_str!("../examples/counter.rs")]
+//! ```
+
+mod app;
+mod commands;
+
+pub use app::App;
+pub use dormouse_core as core;
+pub use dormouse_engine as engine;
+#[doc(hidden)]
+pub use {schemars, serde, serde_json};
+
+/// Everything that rules need.
+pub mod prelude {
+    pub use std::process::ExitCode;
+
+    pub use dormouse_core::{
+        Actor, Agenda, Dice, Draft, Input, Outcome, Principal, Rejection, Seed, Sight, Summary, Task, TaskKey, Viewer,
+        time::{Moment, Time},
+    };
+    pub use schemars::{self, JsonSchema};
+    pub use serde::{self, Deserialize, Serialize};
+    pub use serde_json::{Value, json};
+
+    pub use crate::App;
+}

@@ -1,0 +1,151 @@
+//! The long-lived host: sockets and event streams on this machine, around the engine that every host shares.
+//!
+//! [`Server::bind`], then [`Server::run`] until [`Shutdown`] or until the store fails. Absent: rules, SQL, any session logic.
+
+mod accept;
+mod connection;
+mod console;
+mod outbound;
+mod socket;
+mod stream;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{Router, extract::FromRef, routing::get};
+use dormouse_core::limits;
+use dormouse_engine::{http::Api, outlet::ConnectionId};
+use tokio::{net::TcpListener, sync::watch};
+
+/// A host that listens.
+pub struct Server {
+    host: Arc<Host>,
+    listener: TcpListener,
+    metrics: Option<Render>,
+}
+
+/// Renders the metrics as Prometheus text.
+pub type Render = Box<dyn Fn() -> String + Send + Sync>;
+
+/// Why [`Server::run`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to, and everything that was accepted is durable.
+    Drained,
+    /// The store failed: the process must end and open it again.
+    StoreFailed,
+}
+
+/// What connections share.
+pub(crate) struct Host {
+    pub(crate) api: Arc<Api>,
+    /// `true` once connections are to say goodbye.
+    pub(crate) leaving: watch::Sender<bool>,
+    next_connection: AtomicU64,
+}
+
+impl Host {
+    pub(crate) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Resolves when connections are to say goodbye.
+    pub(crate) async fn left(&self) {
+        // The sender lives as long as this does.
+        let _ = self.leaving.subscribe().wait_for(|leaving| *leaving).await;
+    }
+
+    /// Each connection returns in its own time, so that they do not come back together.
+    pub(crate) fn return_after(&self) -> u64 {
+        let spread = limits::RETURN_SPREAD.as_millis() as u64;
+        let draw = u64::from_le_bytes(self.api.engine.world().draw());
+        250 + draw % spread
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) host: Arc<Host>,
+}
+
+impl FromRef<AppState> for Arc<Api> {
+    fn from_ref(state: &AppState) -> Self {
+        state.host.api.clone()
+    }
+}
+
+impl Server {
+    /// Listen on `address`.
+    ///
+    /// # Errors
+    /// If the address is taken or may not be used.
+    pub async fn bind(address: SocketAddr, api: Arc<Api>, metrics: Option<Render>) -> io::Result<Self> {
+        let listener = accept::listen(address)?;
+        let host = Host { api, leaving: watch::Sender::new(false), next_connection: AtomicU64::new(1) };
+        Ok(Self { host: Arc::new(host), listener, metrics })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// If the socket is gone.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serve until `shutdown` resolves or the store fails. Draining says goodbye to connections, lets commits finish and puts every actor to sleep.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Ended {
+        let Self { host, listener, metrics } = self;
+        let engine = host.api.engine.clone();
+        let router = router(&host, metrics);
+        let loops = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.run().await }
+        });
+        let sweeper = tokio::spawn(sweep(host.clone()));
+        let accepting = tokio::spawn(accept::accept(host.clone(), listener, router));
+        let ended = tokio::select! {
+            () = shutdown => Ended::Drained,
+            () = engine.died() => Ended::StoreFailed,
+        };
+        accepting.abort();
+        if ended == Ended::Drained {
+            tracing::info!("draining: no new inputs, commits finish");
+            host.leaving.send_replace(true);
+            engine.drain().await;
+            let _ = loops.await;
+        }
+        sweeper.abort();
+        ended
+    }
+}
+
+fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
+    let state = AppState { host: host.clone() };
+    let render = Arc::new(metrics);
+    let sockets = Router::new()
+        .route("/v1/connect", get(socket::connect))
+        .route("/v1/{kind}/{id}/stream", get(stream::stream))
+        .with_state(state);
+    let metrics = get(move || {
+        let render = render.clone();
+        async move { render.as_ref().as_ref().map_or_else(String::new, |render| render()) }
+    });
+    dormouse_engine::http::router(host.api.clone()).merge(sockets).route("/metrics", metrics).fallback(console::file)
+}
+
+/// Forget what rate limits no longer need, from this one task.
+async fn sweep(host: Arc<Host>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+        host.api.admission.sweep();
+        // Keeps the gauges of sleeping and live actors fresh for whoever scrapes.
+        let _ = host.api.engine.report().await;
+    }
+}
