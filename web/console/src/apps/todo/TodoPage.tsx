@@ -49,7 +49,7 @@ export default function TodoPage({ id }: { id: string }) {
     return <RoomNotFound words={error.code === 4404 ? undefined : error.message} />;
   return (
     <>
-      <TopBar title={view ? title : ""} parent>
+      <TopBar title={view ? title : "List"} parent>
         <Status tone={line.tone} />
       </TopBar>
       <main className="todo">

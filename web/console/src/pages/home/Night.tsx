@@ -22,7 +22,7 @@ export function Night({ activity, ready, now }: Props) {
       aria-label={activity ? drawn.says : "A dormouse, asleep."}
     >
       <path className="base" d={`M0 ${FLOOR}H${WIDTH}`} />
-      {ready &&
+      {activity &&
         naps.map((nap) => (
           <path key={nap.from} className="nap" d={`M${nap.from.toFixed(1)} ${FLOOR}H${nap.to.toFixed(1)}`} />
         ))}
