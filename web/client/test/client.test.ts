@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createClient } from "../src/client.js";
+import { wait } from "../src/clock.js";
 import type { ActorTypes, Client, ClientOptions, EventsUpdate, ViewUpdate } from "../src/types.js";
 import { FakeHost, type ListView } from "./support/host.js";
 import { pos } from "./support/script.js";
@@ -124,7 +125,8 @@ describe("a client", () => {
 
   it("becomes one guest though it connects and asks at the same time, without storage too", async () => {
     const { clock, client, host } = house();
-    const guest = client({ token: undefined, storage: null });
+    const slow = (url: string, init?: RequestInit) => wait(clock, 10).then(() => host.fetch(url, init));
+    const guest = client({ token: undefined, storage: null, fetch: slow });
     const asked = guest.kinds();
     await clock.pass(500);
     await asked;
