@@ -17,11 +17,18 @@ export interface State {
 
 export const empty = (title: string): State => ({ view: { title, items: {}, pending_count: 0 }, last: 0 });
 
+const REASONS = {
+  empty_title: "Write what there is to do.",
+  title_too_long: "At most 200 characters, please.",
+  list_full: "A list holds 500 things. Clear some that are done.",
+  no_such_item: "That one is not on the list any more.",
+};
+
 export class Refused extends Error {
   readonly code = 4422;
   override readonly name = "refused";
-  constructor(readonly reason: string) {
-    super(`The rules refused this: ${reason}.`);
+  constructor(readonly reason: keyof typeof REASONS) {
+    super(REASONS[reason]);
   }
 }
 

@@ -15,7 +15,7 @@ export interface App {
 export const APPS: Record<string, App> = {
   todo: {
     icon: "todo",
-    untitled: "Untitled list",
+    untitled: "Todo list",
     Page: lazy(() => import("./todo/TodoPage")),
     titleLabel: "Name of the list",
     config: (title) => (title === "" ? {} : { title }),

@@ -12,11 +12,9 @@ describe("the line in words", () => {
 
   it("says what waits", () => expect([offline(0), offline(2)]).toEqual(["Offline", "Offline, 2 waiting"]));
 
-  it("prefers the words for the rules' reason, then the message", () => {
-    const known = { list_full: "The list is full." };
-    expect(refused({ reason: "list_full", message: "refused" }, known)).toBe("The list is full.");
-    expect(refused({ reason: "new_one", message: "Not on Sundays." }, known)).toBe("Not on Sundays.");
-    expect(refused(undefined, known)).toBe("The room refused this.");
+  it("gives the rules' own words", () => {
+    expect(refused(new Error("Not on Sundays."))).toBe("Not on Sundays.");
+    expect(refused(undefined)).toBe("The room refused this.");
   });
 });
 

@@ -12,8 +12,5 @@ export const offline = (waiting: number): string => (waiting > 0 ? `Offline, ${w
 
 export const GONE = "This room was retired. Nothing can wake it.";
 
-/** The rules' own words where they gave some; the SDK's sentence otherwise. */
-export function refused(error: unknown, known: Record<string, string> = {}): string {
-  const { reason, message } = (error ?? {}) as { reason?: string; message?: string };
-  return (reason && known[reason]) || message || "The room refused this.";
-}
+/** The rules speak to the person whose change it was; a failure of the line has a sentence of the SDK. */
+export const refused = (error: unknown): string => (error instanceof Error && error.message) || "The room refused this.";

@@ -106,7 +106,7 @@ describe("a list", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
     try {
       fireEvent.click(plate().getByRole("button", { name: "Plug back in" }));
-      expect((await plate().findByRole("alert")).textContent).toBe("Not ticked. Somebody deleted it in the meantime.");
+      expect((await plate().findByRole("alert")).textContent).toBe("Not ticked. That one is not on the list any more.");
       expect(titles()).toEqual(["Eggs", "Salt"]);
       await act(() => vi.advanceTimersByTimeAsync(9000));
       expect(titles()).toEqual(["Salt"]);

@@ -10,7 +10,6 @@ import { place } from "../../ui/position";
 import { draftOf, type Draft, reduce } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
 import type { Command, Item, TodoHandle, TodoTypes, TodoView } from "./types";
-import { REASONS } from "./words";
 
 /** How long a refused row stays to be read, and a new one keeps its wash. */
 const REFUSED_STAYS = 8000;
@@ -49,7 +48,7 @@ function useCommands(handle: TodoHandle, view: TodoView | null, principal: Perso
         setOwn((old) => new Set(old).add(place(answer.position).seq));
         return answer;
       } catch (error) {
-        const entry = refusal(command, draft, before, inWords(error, REASONS));
+        const entry = refusal(command, draft, before, inWords(error));
         setRefusals((old) => [...old.filter((r) => r.id !== entry.id), entry]);
         setTimeout(() => setRefusals((old) => old.filter((r) => r !== entry)), REFUSED_STAYS);
         return undefined;

@@ -1,16 +1,8 @@
 // What the list says.
 import { plural } from "../../ui/words";
-import { ITEMS_MAX, TITLE_MAX } from "./types";
+import { TITLE_MAX } from "./types";
 
-export const UNTITLED = "Untitled list";
-
-/** The rules' reasons, as sentences for the person whose change it was. */
-export const REASONS: Record<string, string> = {
-  empty_title: "It needs at least one letter.",
-  title_too_long: `${TITLE_MAX} characters is the most.`,
-  list_full: `The list is full: ${ITEMS_MAX} things is the most.`,
-  no_such_item: "Somebody deleted it in the meantime.",
-};
+export const UNTITLED = "Todo list";
 
 export function things(count: number, done: number): string {
   if (count === 0) return "Nothing on it yet.";
