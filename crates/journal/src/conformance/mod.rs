@@ -13,7 +13,7 @@ pub mod sample;
 mod snapshots;
 mod tasks;
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use crate::{index::Index, journal::Journal};
 
@@ -34,11 +34,7 @@ macro_rules! run_cases {
 ///
 /// # Panics
 /// If the store breaks the contract.
-pub async fn journal_suite<S, F>(make: impl Fn() -> F) -> usize
-where
-    S: Journal,
-    F: Future<Output = S>,
-{
+pub async fn journal_suite<S: Journal>(make: impl AsyncFn() -> S) -> usize {
     run_cases!(
         "journal",
         make,
@@ -84,11 +80,7 @@ where
 ///
 /// # Panics
 /// If the store breaks the contract.
-pub async fn index_suite<S, F>(make: impl Fn() -> F) -> usize
-where
-    S: Journal + Index,
-    F: Future<Output = S>,
-{
+pub async fn index_suite<S: Journal + Index>(make: impl AsyncFn() -> S) -> usize {
     run_cases!(
         "index",
         make,

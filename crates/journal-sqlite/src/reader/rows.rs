@@ -1,0 +1,77 @@
+//! Single rows, due wakes, sweeps.
+
+use dormouse_core::{Address, Summary, Time, position::Head};
+use dormouse_journal::Row;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    convert::{address_at, epoch_at, hash_at, int, nat_at, texts, time_at, unusable},
+    failure::Failure,
+};
+
+/// What [`row_at`] reads, in its order.
+pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.epoch, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired";
+
+/// The row, and its actor's number.
+pub(crate) fn row_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
+    let head = Head { epoch: epoch_at(row, 4)?, seq: nat_at(row, 5)?, hash: hash_at(row, 6)? };
+    let wake: Option<i64> = row.get(9)?;
+    let found = Row {
+        address: address_at(row, 1)?,
+        position: head.position(),
+        created: time_at(row, 7)?,
+        updated: time_at(row, 8)?,
+        wake: wake.map(|_| time_at(row, 9)).transpose()?,
+        summary: summary_at(row, 10)?,
+        retired: row.get::<_, i64>(11)? != 0,
+    };
+    Ok((row.get(0)?, found))
+}
+
+fn summary_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Summary>> {
+    let json = row.get_ref(column)?.as_str_or_null().map_err(|error| unusable(column, error))?;
+    json.map(serde_json::from_str).transpose().map_err(|error| unusable(column, error))
+}
+
+/// Lay the head in memory over the row, unless the row was settled past it meanwhile.
+pub(crate) fn lay_over(row: &mut Row, head: Head, updated: Time) {
+    if head.seq >= row.position.seq {
+        // The epoch is always current in the file.
+        row.position = Head { epoch: row.position.epoch, ..head }.position();
+        row.updated = updated;
+    }
+}
+
+pub(crate) fn one(
+    conn: &Connection,
+    address: &Address,
+    tail: Option<(i64, Head, Time)>,
+) -> Result<Option<Row>, Failure> {
+    let sql = format!("SELECT {COLUMNS} FROM actors AS a WHERE tenant = ?1 AND kind = ?2 AND name = ?3");
+    let found = conn.prepare_cached(&sql)?.query_row(texts(address), row_at).optional()?;
+    Ok(found.map(|(id, mut row)| {
+        if let Some((_, head, updated)) = tail.filter(|(actor, ..)| *actor == id) {
+            lay_over(&mut row, head, updated);
+        }
+        row
+    }))
+}
+
+pub(crate) fn due(conn: &Connection, now: Time, limit: usize) -> Result<Vec<(Time, Address)>, Failure> {
+    let sql = "SELECT wake, tenant, kind, name FROM actors WHERE wake IS NOT NULL AND wake <= ?1
+               ORDER BY wake, tenant, kind, name LIMIT ?2";
+    let mut select = conn.prepare_cached(sql)?;
+    let due =
+        select.query_map(params![int(now.0), int(limit as u64)], |row| Ok((time_at(row, 0)?, address_at(row, 1)?)))?;
+    Ok(due.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(crate) fn sweep(conn: &Connection, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
+    let sql = "SELECT tenant, kind, name FROM actors WHERE (tenant, kind, name) > (?1, ?2, ?3)
+               ORDER BY tenant, kind, name LIMIT ?4";
+    // No name is empty, so every address comes after the empty one.
+    let (tenant, kind, name) = after.map_or(("", "", ""), texts);
+    let mut select = conn.prepare_cached(sql)?;
+    let found = select.query_map(params![tenant, kind, name, int(limit as u64)], |row| address_at(row, 0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,104 @@
+//! What a start reads: totals, activity, and the log, which is bounded, for the heads of actors that have rows in it.
+
+use std::collections::HashMap;
+
+use dormouse_core::{Address, position::Head, record};
+use dormouse_journal::index::{ACTIVITY_BUCKET_MS, ACTIVITY_KEPT, Counts};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{
+    OpenError,
+    convert::{address_at, epoch_at, hash_at, int, nat_at, time_at},
+    failure::is_damage,
+    tails::{LogRow, Tail, Tails},
+    writer::{Log, Slot, time_of},
+};
+
+/// Rebuild what lives in memory.
+pub(crate) fn recover(conn: &Connection) -> Result<(Tails, Log), OpenError> {
+    recover_rows(conn).map_err(|error| if is_damage(&error) { OpenError::Damaged(error) } else { error.into() })
+}
+
+fn recover_rows(conn: &Connection) -> rusqlite::Result<(Tails, Log)> {
+    let mut tails = Tails { counts: totals(conn)?, ..Tails::default() };
+    read_activity(conn, &mut tails)?;
+    let first = conn.query_row("SELECT coalesce(min(id), 1) FROM log", [], |row| row.get(0))?;
+    let mut scan = Scan { tails, log: Log::new(first), owners: HashMap::new() };
+    let mut select = conn.prepare("SELECT id, actor, first, last, bytes FROM log ORDER BY id")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        scan.take(conn, row)?;
+    }
+    Ok(scan.finish())
+}
+
+fn totals(conn: &Connection) -> rusqlite::Result<Counts> {
+    let read =
+        |row: &Row<'_>| Ok(Counts { actors: nat_at(row, 0)?, commits: nat_at(row, 1)?, retired: nat_at(row, 2)? });
+    conn.query_row("SELECT actors, commits, retired FROM totals", [], read)
+}
+
+fn read_activity(conn: &Connection, tails: &mut Tails) -> rusqlite::Result<()> {
+    let kept = ACTIVITY_KEPT as u64 * ACTIVITY_BUCKET_MS;
+    conn.execute("DELETE FROM activity WHERE bucket < (SELECT max(bucket) FROM activity) - ?1", [int(kept)])?;
+    let mut select = conn.prepare("SELECT bucket, commits FROM activity")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        tails.activity.insert(time_at(row, 0)?, nat_at(row, 1)?);
+    }
+    Ok(())
+}
+
+struct Scan {
+    tails: Tails,
+    log: Log,
+    owners: HashMap<i64, Option<(Address, Tail)>>,
+}
+
+impl Scan {
+    fn take(&mut self, conn: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
+        let (id, actor): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (first, last, bytes) = (nat_at(row, 2)?, nat_at(row, 3)?, row.get_ref(4)?.as_blob()?);
+        if let std::collections::hash_map::Entry::Vacant(owner) = self.owners.entry(actor) {
+            owner.insert(owner_of(conn, actor)?);
+        }
+        let live = match self.owners.get_mut(&actor) {
+            Some(Some((_, tail))) if last > tail.head.seq => {
+                follow(tail, first, last, bytes)?;
+                tail.rows.push(LogRow { id, last });
+                self.tails.counts.commits += last + 1 - first;
+                self.tails.count_activity(tail.updated, last + 1 - first);
+                Some(actor)
+            }
+            // Moved to a segment, or of an actor that is gone; not trimmed yet.
+            _ => None,
+        };
+        self.log.push(id, Slot { actor: live, bytes: bytes.len() as u32 });
+        Ok(())
+    }
+
+    fn finish(mut self) -> (Tails, Log) {
+        let dirty = self.owners.into_values().flatten().filter(|(_, tail)| !tail.rows.is_empty());
+        self.tails.actors.extend(dirty);
+        (self.tails, self.log)
+    }
+}
+
+/// An actor as its own row says: as of its newest segment.
+fn owner_of(conn: &Connection, actor: i64) -> rusqlite::Result<Option<(Address, Tail)>> {
+    let sql = "SELECT tenant, kind, name, epoch, head_seq, head_hash, updated, sort FROM actors WHERE id = ?1";
+    let read = |row: &Row<'_>| {
+        let head = Head { epoch: epoch_at(row, 3)?, seq: nat_at(row, 4)?, hash: hash_at(row, 5)? };
+        let tail = Tail { id: actor, head, updated: time_at(row, 6)?, sort: row.get(7)?, rows: Vec::new() };
+        Ok((address_at(row, 0)?, tail))
+    };
+    conn.prepare_cached(sql)?.query_row(params![actor], read).optional()
+}
+
+/// The head after this run, which must follow the one before.
+fn follow(tail: &mut Tail, first: u64, last: u64, bytes: &[u8]) -> rusqlite::Result<()> {
+    let hash = record::trailing_hash(bytes).ok().filter(|_| first == tail.head.seq + 1);
+    let hash = hash.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, int(first)))?;
+    (tail.head.seq, tail.head.hash, tail.updated) = (last, hash, time_of(bytes));
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The file: its tables, its settings, its version.
+//!
+//! A plain commit adds one row to `log` and touches nothing else. A snapshot moves an actor's rows from `log` to `segments`, which is keyed by
+//! actor through a small index, so that blobs are only ever added at the end of either table. `actors.epoch` is always current;
+//! `actors.head_seq`, `head_hash` and `updated` are as of the newest segment, and rows of `log` above `head_seq` come after them.
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+use crate::OpenError;
+
+/// Raised when older programs could no longer read the file.
+pub(crate) const SCHEMA: i64 = 1;
+
+/// Older versions may corrupt a WAL when two connections write or checkpoint at once.
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// Pages that the writer keeps in memory, so that moving a tail does not read the file. In KiB, negative as SQLite wants it.
+const WRITER_CACHE_KIB: i32 = -32 * 1024;
+const READER_CACHE_KIB: i32 = -8 * 1024;
+
+/// How long the writer waits for readers when the WAL must start over.
+const READERS_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Prepared statements that a connection keeps: more than this crate has.
+const STATEMENTS_MAX: usize = 128;
+
+const TABLES: &str = "
+CREATE TABLE dormouse(schema INTEGER NOT NULL) STRICT;
+CREATE TABLE actors(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+    epoch INTEGER NOT NULL, head_seq INTEGER NOT NULL, head_hash BLOB NOT NULL,
+    created INTEGER NOT NULL, updated INTEGER NOT NULL,
+    wake INTEGER, summary TEXT, status TEXT, sort INTEGER NOT NULL DEFAULT 0, retired INTEGER NOT NULL DEFAULT 0,
+    UNIQUE(tenant, kind, name)
+) STRICT;
+CREATE INDEX actors_by_wake ON actors(wake, tenant, kind, name) WHERE wake IS NOT NULL;
+CREATE INDEX actors_by_change ON actors(sort, updated, tenant, kind, name);
+CREATE INDEX actors_of_kind ON actors(tenant, kind, sort, updated, name);
+CREATE INDEX actors_of_status ON actors(tenant, kind, status, sort, updated, name);
+CREATE TABLE members(principal TEXT NOT NULL, actor INTEGER NOT NULL, PRIMARY KEY(principal, actor)) STRICT, WITHOUT ROWID;
+CREATE INDEX members_of_actor ON members(actor);
+CREATE TABLE tasks(
+    actor INTEGER NOT NULL, key TEXT NOT NULL, opened INTEGER NOT NULL,
+    nth INTEGER NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
+    free_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(actor, key, opened)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tasks_by_free ON tasks(free_at, at);
+CREATE TABLE log(
+    id INTEGER PRIMARY KEY, actor INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE segments(
+    id INTEGER PRIMARY KEY, actor INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, bytes BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX segments_of_actor ON segments(actor, last);
+CREATE TABLE snapshots(
+    actor INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE totals(actors INTEGER NOT NULL, commits INTEGER NOT NULL, retired INTEGER NOT NULL) STRICT;
+CREATE TABLE activity(bucket INTEGER PRIMARY KEY, commits INTEGER NOT NULL) STRICT;
+INSERT INTO totals VALUES (0, 0, 0);
+INSERT INTO dormouse VALUES (1);
+";
+
+/// Refuse a SQLite that may corrupt the file.
+pub(crate) fn check_sqlite() -> Result<(), OpenError> {
+    refuse_older(rusqlite::version_number(), rusqlite::version())
+}
+
+fn refuse_older(number: i32, text: &str) -> Result<(), OpenError> {
+    if number < SQLITE_MIN { Err(OpenError::OldSqlite(text.to_owned())) } else { Ok(()) }
+}
+
+/// The one connection that writes. Makes the tables if the file is new.
+pub(crate) fn open_writer(file: &Path, page_count_max: Option<u32>) -> Result<Connection, OpenError> {
+    let mut conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // WAL with FULL: every commit is synced. NORMAL lost acknowledged commits in the power-loss model.
+    conn.execute_batch(
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 0;",
+    )?;
+    conn.busy_timeout(READERS_WAIT)?;
+    conn.pragma_update(None, "cache_size", WRITER_CACHE_KIB)?;
+    if let Some(pages) = page_count_max {
+        conn.pragma_update(None, "max_page_count", pages)?;
+    }
+    prepare_schema(&mut conn)?;
+    Ok(conn)
+}
+
+/// A connection that only reads.
+pub(crate) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
+    // Read-write at the file, because a reader of a WAL must be able to touch its index; `query_only` keeps it from writing.
+    let conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.execute_batch("PRAGMA query_only = ON;")?;
+    conn.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
+    Ok(conn)
+}
+
+fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
+    let conn = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Notices a damaged page before its cells are used.
+    conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;")?;
+    Ok(conn)
+}
+
+fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
+    let transaction = conn.transaction()?;
+    if transaction.table_exists(None, "dormouse")? {
+        let schema: i64 = transaction.query_row("SELECT schema FROM dormouse", [], |row| row.get(0))?;
+        return if schema > SCHEMA { Err(OpenError::NewerSchema(schema)) } else { Ok(()) };
+    }
+    transaction.execute_batch(TABLES)?;
+    Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_sqlite_is_refused() {
+        assert!(check_sqlite().is_ok());
+        let refused = refuse_older(3_051_002, "3.51.2").unwrap_err();
+        assert!(refused.to_string().contains("3.51.2"), "{refused}");
+    }
+}

@@ -1,0 +1,97 @@
+//! What lives in memory: for each actor with rows in the log its head and where those rows are.
+//!
+//! Published after the commit and before the callers hear of it, so whoever reads after an `Ok` sees the run. An actor whose rows were moved
+//! to segments is not here; its row in the file has its head. So a sleeping actor costs no memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use dormouse_core::{Address, Time, position::Head};
+use dormouse_journal::index::{ACTIVITY_KEPT, Counts, activity_bucket};
+
+use crate::failure::{Cause, Failure};
+
+/// Shared by the writer, the readers and the handles.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    tails: Mutex<Tails>,
+    /// Set once: the store failed and stays failed.
+    failed: OnceLock<std::sync::Arc<str>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tails {
+    pub(crate) actors: HashMap<Address, Tail>,
+    pub(crate) counts: Counts,
+    pub(crate) activity: BTreeMap<Time, u64>,
+}
+
+/// An actor with rows in the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Tail {
+    /// Its row in `actors`.
+    pub(crate) id: i64,
+    pub(crate) head: Head,
+    pub(crate) updated: Time,
+    /// Its summary's sort, so that lists can place it without reading its row.
+    pub(crate) sort: i64,
+    /// Its rows in the log, oldest first.
+    pub(crate) rows: Vec<LogRow>,
+}
+
+/// A run in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogRow {
+    pub(crate) id: i64,
+    /// The seq of its last commit.
+    pub(crate) last: u64,
+}
+
+/// Those of `rows` that hold commits after `after`.
+pub(crate) fn rows_after(rows: &[LogRow], after: u64) -> &[LogRow] {
+    &rows[rows.partition_point(|row| row.last <= after)..]
+}
+
+impl Shared {
+    pub(crate) fn new(tails: Tails) -> Self {
+        Self { tails: Mutex::new(tails), failed: OnceLock::new() }
+    }
+
+    pub(crate) fn tails(&self) -> MutexGuard<'_, Tails> {
+        // Changes under this lock are plain moves; one that panicked has also failed the store.
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuse everything from now on.
+    pub(crate) fn fail(&self, why: &str) {
+        let _ = self.failed.set(why.into());
+    }
+
+    /// An error once the store has failed.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.failed.get().map_or(Ok(()), |why| Err(Failure::Fatal(Cause::Earlier(why.clone()))))
+    }
+}
+
+impl Tails {
+    /// Count commits of that time.
+    pub(crate) fn count_activity(&mut self, time: Time, commits: u64) {
+        *self.activity.entry(activity_bucket(time)).or_default() += commits;
+        if self.activity.len() > ACTIVITY_KEPT {
+            self.activity.pop_first();
+        }
+    }
+}
+
+/// Fails the store if the thread that holds it panics.
+pub(crate) struct FailOnPanic<'a>(pub(crate) &'a Shared);
+
+impl Drop for FailOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("a thread of the store panicked");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! One transaction: jobs are compared with what the jobs before them made, and nothing is published before the commit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use dormouse_core::{Address, Time, position::Head, record};
+use dormouse_journal::index::activity_bucket;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Answer, Append, Log, Slot, Work};
+use crate::{
+    convert::{epoch_at, hash_at, int, nat_at, texts, time_at},
+    failure::{Failure, is_damage},
+    history,
+    tails::{LogRow, Shared, Tail, rows_after},
+};
+
+pub(super) struct Batch<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) shared: &'a Shared,
+    pub(super) log: &'a mut Log,
+    /// Actors that this batch has looked at; `None` if there is no such actor.
+    pub(super) staged: HashMap<Address, Option<Staged>>,
+    pub(super) added: Vec<Slot>,
+    pub(super) killed: Vec<i64>,
+    pub(super) trimmed: Option<i64>,
+    pub(super) totals: Totals,
+    /// Commits by ten minutes: appended, and moved to segments.
+    appended: BTreeMap<Time, u64>,
+    pub(super) moved: BTreeMap<Time, u64>,
+}
+
+/// An actor as the batch would leave it.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) id: i64,
+    pub(super) head: Head,
+    pub(super) updated: Time,
+    pub(super) sort: i64,
+    /// Rows that the batch added.
+    pub(super) rows: Vec<LogRow>,
+    /// Whether the rows from before the batch are no longer in the log.
+    pub(super) moved: bool,
+}
+
+/// How the totals change.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) actors: i64,
+    pub(super) retired: i64,
+    /// Commits in segments: what the file counts.
+    pub(super) settled: i64,
+    /// Commits of all.
+    pub(super) commits: i64,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(conn: &'a Connection, shared: &'a Shared, log: &'a mut Log) -> Self {
+        Self {
+            conn,
+            shared,
+            log,
+            staged: HashMap::new(),
+            added: Vec::new(),
+            killed: Vec::new(),
+            trimmed: None,
+            totals: Totals::default(),
+            appended: BTreeMap::new(),
+            moved: BTreeMap::new(),
+        }
+    }
+
+    /// Do one job. The outer error is the whole batch's, the inner one this job's alone.
+    pub(super) fn perform(&mut self, work: &mut Work) -> rusqlite::Result<Result<Answer, Failure>> {
+        let address = match work {
+            Work::Append(append) => &append.address,
+            Work::PutSnapshot(address, _)
+            | Work::Fence(address, _)
+            | Work::Delete(address)
+            | Work::Reindex(address, ..)
+            | Work::Release { address, .. } => address,
+            Work::Lease { now, until, limit } => return Ok(Ok(Answer::Leases(self.lease(*now, *until, *limit)?))),
+        };
+        match self.look(address) {
+            Err(error) if is_damage(&error) => return Ok(Err(error.into())),
+            looked => looked?,
+        }
+        Ok(match work {
+            Work::Append(append) => self.append(append)?.map(|()| Answer::Done),
+            Work::PutSnapshot(address, snapshot) => self.put_snapshot(address, snapshot)?.map(|()| Answer::Done),
+            Work::Fence(address, epoch) => self.fence(address, *epoch).map(|()| Ok(Answer::Done))?,
+            Work::Delete(address) => self.delete(address).map(|()| Ok(Answer::Done))?,
+            Work::Reindex(address, at, change) => {
+                self.reindex(address, *at, std::mem::take(change)).map(|()| Ok(Answer::Done))?
+            }
+            Work::Release { address, key, opened, retry_at } => {
+                self.release(address, key, *opened, *retry_at).map(|()| Ok(Answer::Done))?
+            }
+            Work::Lease { .. } => unreachable!("answered above"),
+        })
+    }
+
+    /// Bring an actor's state into the batch.
+    pub(super) fn look(&mut self, address: &Address) -> rusqlite::Result<()> {
+        if !self.staged.contains_key(address) {
+            let live = self.shared.tails().actors.get(address).map(Staged::of);
+            let state = if live.is_some() { live } else { self.load(address)? };
+            self.staged.insert(address.clone(), state);
+        }
+        Ok(())
+    }
+
+    /// The actor's state, after [`look`](Self::look).
+    pub(super) fn state(&mut self, address: &Address) -> Option<&mut Staged> {
+        self.staged.get_mut(address).and_then(Option::as_mut)
+    }
+
+    /// An actor without rows in the log: its own row has its head.
+    fn load(&self, address: &Address) -> rusqlite::Result<Option<Staged>> {
+        let sql = "SELECT id, epoch, head_seq, head_hash, updated, sort FROM actors
+                   WHERE tenant = ?1 AND kind = ?2 AND name = ?3";
+        let read = |row: &rusqlite::Row<'_>| {
+            let head = Head { epoch: epoch_at(row, 1)?, seq: nat_at(row, 2)?, hash: hash_at(row, 3)? };
+            let (id, updated, sort) = (row.get(0)?, time_at(row, 4)?, row.get(5)?);
+            Ok(Staged { id, head, updated, sort, rows: Vec::new(), moved: false })
+        };
+        self.conn.prepare_cached(sql)?.query_row(texts(address), read).optional()
+    }
+
+    fn append(&mut self, append: &mut Append) -> rusqlite::Result<Result<(), Failure>> {
+        let head = self.state(&append.address).map(|state| state.head);
+        match head {
+            Some(head) if head == append.expected => self.write(append).map(Ok),
+            Some(head) => self.find_again(append, head),
+            None if append.expected == Head::start(append.expected.epoch) => {
+                self.intern(append)?;
+                self.write(append).map(Ok)
+            }
+            None => Ok(Err(Failure::Conflict(Head::start(append.expected.epoch)))),
+        }
+    }
+
+    /// Add the run to the log.
+    fn write(&mut self, append: &mut Append) -> rusqlite::Result<()> {
+        let id = self.log.next_id() + self.added.len() as i64;
+        let (address, head, time) = (&append.address, append.head, append.time);
+        let state = self.staged.get_mut(address).and_then(Option::as_mut).expect("the run's head was compared");
+        let (first, last) = (append.expected.seq + 1, head.seq);
+        let mut insert = self.conn.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        insert.execute(params![id, state.id, int(first), int(last), append.packed])?;
+        state.rows.push(LogRow { id, last });
+        (state.head, state.updated) = (head, time);
+        self.added.push(Slot { actor: Some(state.id), bytes: append.packed.len() as u32 });
+        self.totals.commits += (last + 1 - first) as i64;
+        *self.appended.entry(activity_bucket(time)).or_default() += last + 1 - first;
+        if append.index.is_empty() { Ok(()) } else { self.change(address, std::mem::take(&mut append.index)) }
+    }
+
+    /// The first run of an actor gives it a row.
+    fn intern(&mut self, append: &Append) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated)
+                   VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)";
+        let (tenant, kind, name) = texts(&append.address);
+        let head = append.expected;
+        let (created, updated) = (int(append.begun.0), int(append.time.0));
+        let mut insert = self.conn.prepare_cached(sql)?;
+        insert.execute(params![tenant, kind, name, head.epoch, head.hash.0, created, updated])?;
+        let id = self.conn.last_insert_rowid();
+        // No rows from before: those of an actor of this name that was deleted in this batch are not its own.
+        let state = Staged { id, head, updated: append.time, sort: 0, rows: Vec::new(), moved: true };
+        self.staged.insert(append.address.clone(), Some(state));
+        self.totals.actors += 1;
+        Ok(())
+    }
+
+    /// A run that is not at the head is committed if it is at its place already.
+    fn find_again(&mut self, append: &Append, head: Head) -> rusqlite::Result<Result<(), Failure>> {
+        let conflict = Failure::Conflict(head);
+        let seq = append.head.seq;
+        if seq >= head.seq {
+            let same = seq == head.seq && append.head.hash == head.hash;
+            return Ok(if same { Ok(()) } else { Err(conflict) });
+        }
+        let rows = self.all_rows(&append.address);
+        let actor = self.state(&append.address).expect("it has a head").id;
+        Ok(match history::read(self.conn, actor, rows_after(&rows, seq - 1), seq - 1, 1) {
+            Ok(found) if found.iter().any(|e| record::trailing_hash(&e.record) == Ok(append.head.hash)) => Ok(()),
+            Ok(_) => Err(conflict),
+            Err(failure) => Err(failure),
+        })
+    }
+
+    /// The actor's rows in the log, those of this batch included.
+    pub(super) fn all_rows(&mut self, address: &Address) -> Vec<LogRow> {
+        let Some(state) = self.staged.get(address).and_then(Option::as_ref) else { return Vec::new() };
+        let mut rows = match self.shared.tails().actors.get(address) {
+            Some(tail) if !state.moved => tail.rows.clone(),
+            _ => Vec::new(),
+        };
+        rows.extend_from_slice(&state.rows);
+        rows
+    }
+
+    /// Write what the file counts; a plain commit changes none of it.
+    pub(super) fn write_totals(&mut self) -> rusqlite::Result<()> {
+        let Totals { actors, retired, settled, .. } = self.totals;
+        if (actors, retired, settled) != (0, 0, 0) {
+            let sql = "UPDATE totals SET actors = actors + ?1, retired = retired + ?2, commits = commits + ?3";
+            self.conn.prepare_cached(sql)?.execute([actors, retired, settled])?;
+        }
+        let sql = "INSERT INTO activity VALUES (?1, ?2) ON CONFLICT DO UPDATE SET commits = commits + excluded.commits";
+        for (bucket, commits) in &self.moved {
+            self.conn.prepare_cached(sql)?.execute([int(bucket.0), int(*commits)])?;
+        }
+        Ok(())
+    }
+
+    /// The transaction is durable: let everybody see it.
+    pub(super) fn publish(self) {
+        let next = self.log.next_id();
+        for (id, slot) in (next..).zip(self.added) {
+            self.log.push(id, slot);
+        }
+        self.killed.into_iter().for_each(|id| self.log.kill(id));
+        self.trimmed.into_iter().for_each(|end| self.log.trimmed_to(end));
+        let mut tails = self.shared.tails();
+        for (address, state) in self.staged {
+            publish_actor(&mut tails.actors, address, state);
+        }
+        for (bucket, commits) in self.appended {
+            tails.count_activity(bucket, commits);
+        }
+        let change = |total: &mut u64, by: i64| *total = total.saturating_add_signed(by);
+        change(&mut tails.counts.actors, self.totals.actors);
+        change(&mut tails.counts.retired, self.totals.retired);
+        change(&mut tails.counts.commits, self.totals.commits);
+    }
+}
+
+impl Staged {
+    fn of(tail: &Tail) -> Self {
+        let Tail { id, head, updated, sort, .. } = *tail;
+        Self { id, head, updated, sort, rows: Vec::new(), moved: false }
+    }
+}
+
+fn publish_actor(actors: &mut HashMap<Address, Tail>, address: Address, state: Option<Staged>) {
+    let Some(Staged { id, head, updated, sort, rows, moved }) = state else {
+        actors.remove(&address);
+        return;
+    };
+    let Some(tail) = actors.get_mut(&address) else {
+        if !rows.is_empty() {
+            actors.insert(address, Tail { id, head, updated, sort, rows });
+        }
+        return;
+    };
+    if moved {
+        tail.rows.clear();
+    }
+    tail.rows.extend(rows);
+    if tail.rows.is_empty() {
+        actors.remove(&address);
+    } else {
+        (tail.id, tail.head, tail.updated, tail.sort) = (id, head, updated, sort);
+    }
+}

@@ -1,0 +1,182 @@
+//! The writer: one thread, one connection, one transaction for all that waits.
+//!
+//! It takes what waits, up to a bound, does it in one transaction, publishes the new heads, and then answers each caller. A run that loses
+//! the compare fails alone. If the transaction fails, nothing of the batch was written and nothing is published.
+//! Absent: retries. A full disk is the caller's to wait for; any other failed write ends the store.
+
+mod batch;
+mod change;
+mod log;
+mod settle;
+
+use std::{collections::HashSet, sync::Arc};
+
+use dormouse_core::{
+    Address, TaskKey, Time,
+    position::{Head, Position},
+};
+use dormouse_journal::{IndexChange, Lease, StoredSnapshot};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use log::{Log, Slot};
+pub(crate) use settle::time_of;
+
+use crate::{
+    Options,
+    failure::{Cause, Failure},
+    tails::{FailOnPanic, Shared},
+};
+use batch::Batch;
+
+/// What a caller wants written, and where it waits.
+pub(crate) struct Job {
+    pub(crate) work: Work,
+    pub(crate) reply: oneshot::Sender<Result<Answer, Failure>>,
+}
+
+pub(crate) enum Work {
+    Append(Box<Append>),
+    PutSnapshot(Address, StoredSnapshot),
+    Fence(Address, u32),
+    Delete(Address),
+    Reindex(Address, Position, Box<IndexChange>),
+    Lease { now: Time, until: Time, limit: usize },
+    Release { address: Address, key: TaskKey, opened: u64, retry_at: Time },
+}
+
+/// A run, packed by its caller so that the writer need not touch each record.
+pub(crate) struct Append {
+    pub(crate) address: Address,
+    pub(crate) expected: Head,
+    pub(crate) head: Head,
+    pub(crate) begun: Time,
+    pub(crate) time: Time,
+    pub(crate) index: IndexChange,
+    pub(crate) packed: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Done,
+    Leases(Vec<Lease>),
+}
+
+pub(crate) struct Writer {
+    pub(crate) conn: Connection,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log: Log,
+    pub(crate) options: Options,
+    /// Actors whose rows could not be moved; they stay in the log.
+    pub(crate) stuck: HashSet<i64>,
+}
+
+/// Batches between two looks at the size of the WAL.
+const WAL_LOOK_BATCHES: u32 = 16;
+
+impl Writer {
+    /// Work until every handle is gone.
+    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let shared = self.shared.clone();
+        let _guard = FailOnPanic(&shared);
+        let mut waiting = Vec::with_capacity(self.options.batch_jobs_max);
+        let mut batches = 0;
+        while jobs.blocking_recv_many(&mut waiting, self.options.batch_jobs_max) > 0 {
+            self.batch(&mut waiting);
+            batches += 1;
+            if batches % WAL_LOOK_BATCHES == 0 {
+                self.checkpoint_if_due(jobs.is_empty());
+            }
+        }
+        if self.shared.check().is_ok() {
+            self.checkpoint("TRUNCATE");
+        }
+    }
+
+    fn batch(&mut self, jobs: &mut Vec<Job>) {
+        if let Err(failed) = self.shared.check() {
+            return refuse(jobs, &failed);
+        }
+        match self.transact(jobs) {
+            Ok(answers) => {
+                for (job, answer) in jobs.drain(..).zip(answers) {
+                    // A caller that went away does not want to know.
+                    let _ = job.reply.send(answer);
+                }
+            }
+            Err(error) => {
+                let failure = self.roll_back(error);
+                refuse(jobs, &failure);
+            }
+        }
+    }
+
+    /// Do the jobs in one transaction; each gets its own answer.
+    fn transact(&mut self, jobs: &mut [Job]) -> rusqlite::Result<Vec<Result<Answer, Failure>>> {
+        // Deferred: a batch of losers, or of leases where there is nothing to lease, writes nothing and syncs nothing.
+        self.conn.prepare_cached("BEGIN")?.execute([])?;
+        let mut batch = Batch::new(&self.conn, &self.shared, &mut self.log);
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push(batch.perform(&mut job.work)?);
+        }
+        batch.keep_log_bounded(&self.options, &mut self.stuck)?;
+        batch.write_totals()?;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        batch.publish();
+        Ok(answers)
+    }
+
+    /// Undo the batch. If even that fails, or the error is none that may pass, the store has failed.
+    fn roll_back(&mut self, error: rusqlite::Error) -> Failure {
+        let undone = self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok();
+        let failure = Failure::from(error).of_the_file();
+        match failure {
+            Failure::Unavailable(_) if undone => failure,
+            Failure::Unavailable(cause) | Failure::Fatal(cause) => {
+                self.shared.fail(&describe(&cause));
+                Failure::Fatal(cause)
+            }
+            Failure::Conflict(_) | Failure::Damaged(_) => unreachable!("a batch fails as a whole"),
+        }
+    }
+
+    /// Copy the WAL into the file once it is long; earlier if nobody waits, later if somebody does.
+    fn checkpoint_if_due(&mut self, idle: bool) {
+        let max = i64::from(self.options.wal_pages_max);
+        let Ok((length, copied)) = self.wal_pages() else { return };
+        if length > 4 * max {
+            // Readers kept the WAL from starting over. Wait for them, a little.
+            self.checkpoint("RESTART");
+        } else if length - copied >= if idle { max / 4 } else { max } {
+            self.checkpoint("PASSIVE");
+        }
+    }
+
+    /// Pages in the WAL, and those of them that are in the file too.
+    fn wal_pages(&self) -> rusqlite::Result<(i64, i64)> {
+        let mut look = self.conn.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+        look.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+    }
+
+    fn checkpoint(&mut self, mode: &str) {
+        let outcome = self.conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+        // A full disk, or a reader in the way: the WAL keeps everything, and the next checkpoint copies it.
+        if let Err(error) = outcome
+            && let Failure::Fatal(cause) = Failure::from(error).of_the_file()
+        {
+            self.shared.fail(&describe(&cause));
+        }
+    }
+}
+
+fn refuse(jobs: &mut Vec<Job>, failure: &Failure) {
+    for job in jobs.drain(..) {
+        let _ = job.reply.send(Err(failure.clone()));
+    }
+}
+
+fn describe(cause: &Cause) -> String {
+    let source = std::error::Error::source(cause).map(|source| format!(": {source}"));
+    format!("{cause}{}", source.unwrap_or_default())
+}
