@@ -9,7 +9,7 @@ use dormouse_engine::http::Refused;
 use rust_embed::Embed;
 
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/console/dist"]
+#[folder = "../../web/console/dist"]
 #[allow_missing = true]
 struct Files;
 

@@ -48,7 +48,7 @@ pub(crate) async fn export(options: Export) -> Result<ExitCode, Problem> {
     let file =
         File::create_new(&options.output).map_err(|error| Problem::Io(format!("{path} cannot be made"), error))?;
     let written = write_all(&store, &address, head, file).await;
-    store.close();
+    store.close().await;
     if let Err(problem) = written {
         // Half an actor is worse than none.
         let _ = std::fs::remove_file(&options.output);
@@ -109,7 +109,7 @@ pub(crate) async fn import(app: &App, options: Import) -> Result<ExitCode, Probl
     verify_all(&mut whole, &records, &path)?;
     let machine = Machine::blank(kind, header.actor.clone(), header.epoch + 1);
     append_all(&store, machine, &records).await?;
-    store.close();
+    store.close().await;
     say(options.json, &header.actor, whole.head(), "imported");
     Ok(ExitCode::SUCCESS)
 }

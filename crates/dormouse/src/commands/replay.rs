@@ -15,7 +15,7 @@ pub(crate) async fn replay(app: &App, options: Replay) -> Result<ExitCode, Probl
     let store = open_existing(&options.data.data)?;
     let asked = LoadOptions { until: options.at_seq, from_start: true };
     let machine = load(&store, &kind, &address, asked).await?;
-    store.close();
+    store.close().await;
     if machine.head().seq == 0 {
         return Err(Problem::Usage(format!("there is no actor {address}")));
     }

@@ -43,7 +43,7 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     tracing::info!(app = name, data = %options.data.data.display(), "listening on http://{bound}");
     println!("http://{bound}");
     let ended = server.run(stopped()).await;
-    store.close();
+    store.close().await;
     Ok(match ended {
         Ended::Drained => ExitCode::SUCCESS,
         Ended::StoreFailed => ExitCode::FAILURE,

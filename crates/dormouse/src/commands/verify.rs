@@ -40,7 +40,7 @@ pub(crate) async fn verify(app: &App, options: Verify) -> Result<ExitCode, Probl
         }
     }
     bar.finish_and_clear();
-    store.close();
+    store.close().await;
     tally.print(options.json, since);
     Ok(if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
