@@ -1,12 +1,13 @@
 //! The raw servers: `raw echo`, `raw room --memory`, `raw room --durable --dir DIR`.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use dormouse_bench::machine;
 use dormouse_bench::raw::{Mode, serve};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime;
 
 #[derive(Parser)]
@@ -48,8 +49,18 @@ fn main() -> io::Result<()> {
         Kind::Room { durable: true, dir: Some(dir), .. } => Mode::Durable(dir),
         Kind::Room { .. } => Mode::Memory,
     };
-    runtime::Builder::new_multi_thread().worker_threads(args.threads).enable_all().build()?.block_on(async {
-        let listener = TcpListener::bind(("127.0.0.1", args.port)).await?;
-        serve(listener, mode).await
-    })
+    runtime::Builder::new_multi_thread()
+        .worker_threads(args.threads)
+        .enable_all()
+        .build()?
+        .block_on(async { serve(listen(args.port)?, mode).await })
+}
+
+/// With the longest queue that the kernel allows: thousands may come at once, and one that finds the queue full tries
+/// again only a second later.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(u32::from(u16::MAX))
 }

@@ -2,15 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 use tempfile::TempDir;
 
 use super::children::{Kind, Programs, Server};
-use crate::machine::{SyncKind, fdatasync_probe, load_average};
+use crate::machine::{Sync, SyncKind, fdatasync_probe, load_average};
 
 /// Syncs of one probe: a tenth of a second.
 const PROBE: usize = 200;
+
+/// How often a round waits for a better disk, and how long each time.
+const WAITS: usize = 15;
+const WAIT: Duration = Duration::from_secs(1);
 
 /// What to run and how.
 pub struct Plan {
@@ -58,7 +64,7 @@ impl Plan {
     ) -> io::Result<Vec<T>> {
         let mut kept = Vec::with_capacity(self.rounds);
         for round in 1..=2 * self.rounds {
-            let before = fdatasync_probe(&self.dir, PROBE)?;
+            let before = self.good_disk()?;
             let (result, said) = once()?;
             let after = fdatasync_probe(&self.dir, PROBE)?;
             let verdict = judge(before.kind(), after.kind());
@@ -79,6 +85,20 @@ impl Plan {
             return Err(io::Error::other("no round was beside a disk that syncs by itself"));
         }
         Ok(kept)
+    }
+
+    /// Probes until the disk syncs by itself, or for a while: a machine that others use may leave the ticking state.
+    fn good_disk(&self) -> io::Result<Sync> {
+        let mut sync = fdatasync_probe(&self.dir, PROBE)?;
+        for _ in 0..self.many(WAITS, 0) {
+            if sync.kind() != SyncKind::Tick {
+                break;
+            }
+            self.bar.set_message("waiting for the disk");
+            sleep(WAIT);
+            sync = fdatasync_probe(&self.dir, PROBE)?;
+        }
+        Ok(sync)
     }
 
     /// A line that stays.
