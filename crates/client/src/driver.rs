@@ -1,0 +1,295 @@
+//! The world around the session: one task that feeds it events one at a time and carries its effects out.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
+
+use dormouse_core::frame::client::From;
+use serde_json::value::RawValue;
+use tokio::{
+    sync::{broadcast, mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use crate::{
+    fault::{Action, Fault},
+    feed::Feed,
+    frame::{As, Bounds, ClientFrame, Identity, Signal},
+    http::Http,
+    limits::{BATCH_MAX, HEARD_FRAMES_MAX, LINE_FRAMES_MAX, SIGNAL_FRAMES_MAX},
+    session::{Accepted, Effect, Event, Session, Status},
+    socket,
+    storage::{Record, Storage},
+};
+
+/// What the application asks of the task. Each call has a caller who waits for it or holds what it made, so that their
+/// number is bounded by the application's own.
+pub(crate) enum Call {
+    Send { actor: Arc<str>, command: Arc<RawValue>, answer: oneshot::Sender<Result<Accepted, Fault>> },
+    Signal { actor: Arc<str>, signal: Arc<RawValue>, done: oneshot::Sender<()> },
+    Subscribe { feed: Arc<Feed>, from: From },
+    Release(Arc<Feed>),
+    Plug,
+    Unplug,
+    Close(oneshot::Sender<()>),
+}
+
+/// What can be seen of the client from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Face {
+    pub(crate) principal: Option<Identity>,
+    pub(crate) error: Option<Fault>,
+    pub(crate) waiting: usize,
+    pub(crate) bounds: Bounds,
+}
+
+/// Where the task tells what it sees.
+pub(crate) struct Telling {
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) face: watch::Sender<Face>,
+    pub(crate) signals: broadcast::Sender<Signal>,
+}
+
+pub(crate) struct Driver {
+    session: Session,
+    since: Instant,
+    http: Arc<Http>,
+    storage: Box<dyn Storage>,
+    telling: Telling,
+    /// Of the line that is up.
+    outgoing: Option<mpsc::Sender<ClientFrame>>,
+    events: mpsc::Sender<Event>,
+    answers: HashMap<u64, oneshot::Sender<Result<Accepted, Fault>>>,
+    feeds: Vec<Arc<Feed>>,
+    next_key: u64,
+    random: RandomState,
+    draws: u64,
+    effects: Vec<Effect>,
+}
+
+impl Face {
+    pub(crate) fn of(session: &Session) -> Self {
+        Self {
+            principal: session.principal().cloned(),
+            error: session.error().cloned(),
+            waiting: session.waiting(),
+            bounds: session.bounds(),
+        }
+    }
+}
+
+impl Driver {
+    pub(crate) fn spawn(
+        session: Session,
+        http: Arc<Http>,
+        storage: Box<dyn Storage>,
+        telling: Telling,
+        calls: mpsc::UnboundedReceiver<Call>,
+    ) {
+        let (events, incoming) = mpsc::channel(HEARD_FRAMES_MAX);
+        let driver = Self {
+            session,
+            since: Instant::now(),
+            http,
+            storage,
+            telling,
+            outgoing: None,
+            events,
+            answers: HashMap::new(),
+            feeds: Vec::new(),
+            next_key: 1,
+            random: RandomState::new(),
+            draws: 0,
+            effects: Vec::new(),
+        };
+        tokio::spawn(driver.run(calls, incoming));
+    }
+
+    async fn run(mut self, mut calls: mpsc::UnboundedReceiver<Call>, mut incoming: mpsc::Receiver<Event>) {
+        self.step(Event::Tick);
+        self.carry_out();
+        loop {
+            let deadline = self.session.deadline().map(|at| self.since + at);
+            tokio::select! {
+                call = calls.recv() => match call {
+                    Some(call) => self.call(call),
+                    // Every handle is gone: nobody can ask or hear anything any more.
+                    None => {
+                        self.step(Event::Close);
+                        return self.carry_out();
+                    }
+                },
+                Some(event) = incoming.recv() => self.step(event),
+                () = sleep_until(deadline) => self.step(Event::Tick),
+            }
+            // What has come meanwhile shares one write of the outbox and one flush of the socket.
+            for _ in 0..BATCH_MAX {
+                if let Ok(event) = incoming.try_recv() {
+                    self.step(event);
+                } else if let Ok(call) = calls.try_recv() {
+                    self.call(call);
+                } else {
+                    break;
+                }
+            }
+            self.carry_out();
+        }
+    }
+
+    fn call(&mut self, call: Call) {
+        match call {
+            Call::Send { actor, command, answer } => {
+                let key = self.next_key;
+                self.next_key += 1;
+                self.answers.insert(key, answer);
+                self.step(Event::Send { key, actor, command });
+            }
+            Call::Signal { actor, signal, done } => {
+                self.step(Event::Signal { actor, signal });
+                let _ = done.send(());
+            }
+            Call::Subscribe { feed, from } => self.subscribe(feed, from),
+            Call::Release(feed) => self.release(&feed),
+            Call::Plug => self.step(Event::Plug),
+            Call::Unplug => self.step(Event::Unplug),
+            Call::Close(done) => {
+                self.step(Event::Close);
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn subscribe(&mut self, feed: Arc<Feed>, from: From) {
+        let (actor, of) = (feed.actor.clone(), feed.of);
+        // A view that another listener holds already is this one's first update.
+        if of == As::View {
+            if let Some(held) = self.session.view(&actor) {
+                feed.on_view(held, false);
+            }
+        } else if let Some(head) = self.session.events_head(&actor) {
+            feed.begin_after(head);
+        }
+        self.feeds.push(feed);
+        self.step(Event::Subscribe { actor, of, from });
+    }
+
+    fn release(&mut self, feed: &Arc<Feed>) {
+        self.feeds.retain(|other| !Arc::ptr_eq(other, feed));
+        let (actor, of) = (feed.actor.clone(), feed.of);
+        if !self.feeds.iter().any(|other| other.actor == actor && other.of == of) {
+            self.step(Event::Release { actor, of });
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let random = self.draw();
+        let effects = self.session.step(event, self.since.elapsed(), random);
+        self.effects.extend(effects);
+    }
+
+    /// At least 0, below 1. For jitter, which needs no secrets.
+    fn draw(&mut self) -> f64 {
+        self.draws += 1;
+        (self.random.hash_one(self.draws) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn carry_out(&mut self) {
+        if self.effects.iter().any(|effect| matches!(effect, Effect::Save)) {
+            let record = Record { outbox: self.session.kept(), guest: self.http.guest() };
+            if let Err(error) = self.storage.save(&record) {
+                // Nothing numbered since the last save may leave.
+                self.effects.retain(|effect| !matches!(effect, Effect::Transmit(ClientFrame::Send { .. })));
+                let message = format!("The outbox could not be stored: {error}. Look at the view for what was done.");
+                self.step(Event::StorageFailed(Fault::local("storage_failed", message, Action::Stop)));
+            }
+        }
+        // Performing may step the session again, when a line's queue is full.
+        while !self.effects.is_empty() {
+            for effect in mem::take(&mut self.effects) {
+                self.perform(effect);
+            }
+        }
+        self.tell();
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Save => {}
+            Effect::Connect { line, fresh } => {
+                let (outgoing, frames) = mpsc::channel(LINE_FRAMES_MAX);
+                self.outgoing = Some(outgoing);
+                tokio::spawn(socket::run(line, fresh, self.http.clone(), frames, self.events.clone()));
+            }
+            // Its task closes the socket when its frames end.
+            Effect::Disconnect { .. } => self.outgoing = None,
+            Effect::Transmit(frame) => self.transmit(frame),
+            Effect::Answer { key, answer } => {
+                if let Some(waiting) = self.answers.remove(&key) {
+                    let _ = waiting.send(answer);
+                }
+            }
+            Effect::View { actor, view, reset } => {
+                self.each(&actor, As::View, |feed| feed.on_view(view.clone(), reset));
+            }
+            Effect::Events { actor, position, through_seq, events } => {
+                self.each(&actor, As::Events, |feed| feed.on_events(&events, position, through_seq));
+                // A reader that was too slow has ended by itself.
+                let (ended, live) = mem::take(&mut self.feeds).into_iter().partition(|feed| feed.is_ended());
+                self.feeds = live;
+                let ended: Vec<Arc<Feed>> = ended;
+                ended.iter().for_each(|feed| self.release(feed));
+            }
+            Effect::Resumed { actor, of, note } => self.each(&actor, of, |feed| feed.on_resumed(note.clone())),
+            Effect::Ended { actor, of, fault } => {
+                self.each(&actor, of, |feed| feed.end(fault.clone()));
+                self.feeds.retain(|feed| !feed.is_ended());
+            }
+            // Nobody may be listening.
+            Effect::Signal(signal) => drop(self.telling.signals.send(signal)),
+            Effect::Presence { actor, here, count } => {
+                let told = self.feeds.iter().filter(|feed| feed.actor == actor);
+                told.for_each(|feed| feed.on_presence(here.clone(), count));
+            }
+        }
+    }
+
+    fn each(&self, actor: &Arc<str>, of: As, act: impl Fn(&Feed)) {
+        self.feeds.iter().filter(|feed| feed.of == of && feed.actor == *actor).for_each(|feed| act(feed));
+    }
+
+    fn transmit(&mut self, frame: ClientFrame) {
+        let Some(outgoing) = &self.outgoing else { return };
+        let is_signal = matches!(frame, ClientFrame::Signal { .. });
+        if is_signal && outgoing.max_capacity() - outgoing.capacity() >= SIGNAL_FRAMES_MAX {
+            return;
+        }
+        if let Err(mpsc::error::TrySendError::Full(_)) = outgoing.try_send(frame) {
+            // The host has not read for so long that it cannot be alive. The task's own report finds a newer line.
+            self.outgoing = None;
+        }
+    }
+
+    fn tell(&self) {
+        let status = self.session.status();
+        self.telling.status.send_if_modified(|told| mem::replace(told, status) != status);
+        self.telling.face.send_replace(Face::of(&self.session));
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// 32 hex digits nobody else is likely to draw.
+pub(crate) fn unlikely_key() -> String {
+    let (one, two) = (RandomState::new(), RandomState::new());
+    let since: Duration = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{:016x}{:016x}", one.hash_one(since), two.hash_one(since))
+}

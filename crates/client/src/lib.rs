@@ -1,0 +1,45 @@
+//! The Rust client of Dormouse: after a drop it brings exactly what was missed, and no command is carried out twice.
+//!
+//! ```no_run
+//! use dormouse_client::{Client, ClientOptions, SubscribeOptions};
+//! use futures_util::StreamExt;
+//! use serde_json::json;
+//!
+//! # async fn example() -> Result<(), dormouse_client::Fault> {
+//! let client = Client::new(ClientOptions::new("http://localhost:7878").name("Ada"))?;
+//! let list = client.actor("todo").create(&json!({ "title": "Groceries" }), None).await?;
+//! let mut updates = list.subscribe(SubscribeOptions::view());
+//! list.send(&json!({ "type": "add_todo", "title": "Milk" })).await?;
+//! while let Some(update) = updates.next().await {
+//!     println!("{:?}", update?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`session`] is the whole behaviour as a pure value; the rest of this crate is the tokio around it. The TypeScript
+//! client (`web/client`) has the same verbs and the same behaviour.
+
+mod client;
+mod driver;
+mod fault;
+mod feed;
+pub mod frame;
+mod handle;
+mod http;
+pub mod limits;
+pub mod session;
+mod socket;
+mod storage;
+
+pub use client::{Client, ClientOptions, HostInfo, KindInfo};
+pub use dormouse_core::{Position, Principal, Time};
+pub use fault::{Action, Fault};
+pub use frame::{Identity, Signal, Token};
+pub use handle::{
+    ActorKind, CommitAt, EventOf, EventsPage, EventsUpdate, Handle, History, Json, ListOptions, Page, Retired, Row,
+    SubscribeOptions, Subscription, Types, Update, ViewAt, ViewUpdate,
+};
+pub use http::TokenError;
+pub use session::{Accepted, Resumed, Status};
+pub use storage::{FileStorage, Guest, MemoryStorage, Record, Storage};

@@ -1,0 +1,259 @@
+//! The outbox: commands numbered over all actors, sent in order and sent again with the same id until a host answered.
+//!
+//! A number is final once it was transmitted, and is never used for another command after that.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Accepted, Effect, Session, backoff};
+use crate::{
+    fault::{Action, Fault},
+    frame::{self, ClientFrame},
+    limits::{ANSWER, ANSWER_WINDOW, WAITING_MAX},
+};
+
+/// An outbox as it is stored.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Kept {
+    /// Whose commands these are.
+    pub owner: Option<String>,
+    /// The outbox that a host gave.
+    pub outbox: Option<String>,
+    /// The number of the next command.
+    pub next_n: u64,
+    /// Not answered yet, in order.
+    pub commands: Vec<KeptCommand>,
+}
+
+/// A command as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeptCommand {
+    /// Its number.
+    pub n: u64,
+    /// `kind/id`.
+    pub actor: Arc<str>,
+    /// JSON.
+    pub command: Arc<RawValue>,
+    /// Whether a host may have seen it.
+    pub sent: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    owner: Option<String>,
+    id: Option<String>,
+    next_n: u64,
+    commands: BTreeMap<u64, Command>,
+    changed: bool,
+}
+
+#[derive(Debug)]
+struct Command {
+    /// `None` if it comes from an earlier process: nobody waits for its answer.
+    key: Option<u64>,
+    actor: Arc<str>,
+    body: Arc<RawValue>,
+    /// Until when an answer is waited for, if it was sent over this line.
+    answer_by: Option<Duration>,
+    /// Whether a host may have seen this id, over this line or an earlier one.
+    transmitted: bool,
+    retries: u32,
+    not_before: Duration,
+}
+
+impl Outbox {
+    pub(super) fn new(kept: Option<Kept>) -> Self {
+        let kept = kept.unwrap_or_default();
+        let commands = kept.commands.into_iter().map(|it| (it.n, Command::new(None, it.actor, it.command, it.sent)));
+        let commands: BTreeMap<u64, Command> = commands.collect();
+        let above = commands.last_key_value().map_or(1, |(n, _)| n + 1);
+        Self { owner: kept.owner, id: kept.outbox, next_n: kept.next_n.max(above), commands, changed: false }
+    }
+
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    pub(super) fn take_changed(&mut self) -> bool {
+        mem::take(&mut self.changed)
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        let commands = self.commands.iter().map(|(&n, it)| KeptCommand {
+            n,
+            actor: it.actor.clone(),
+            command: it.body.clone(),
+            sent: it.transmitted,
+        });
+        let (owner, outbox, next_n) = (self.owner.clone(), self.id.clone(), self.next_n);
+        Kept { owner, outbox, next_n, commands: commands.collect() }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let of = |it: &Command| it.answer_by.or_else(|| Some(it.not_before).filter(|at| !at.is_zero()));
+        self.commands.values().filter_map(of).min()
+    }
+
+    /// The command that an answer names; duplicates of an answer find nothing here.
+    fn find(&self, command_id: &str) -> Option<u64> {
+        let (outbox, n) = command_id.rsplit_once(':')?;
+        let n = n.parse().ok().filter(|_| Some(outbox) == self.id())?;
+        self.commands.contains_key(&n).then_some(n)
+    }
+
+    fn remove(&mut self, n: u64) -> Option<Command> {
+        self.changed = true;
+        self.commands.remove(&n)
+    }
+
+    fn renumber(&mut self) {
+        let commands = mem::take(&mut self.commands).into_values();
+        self.commands = (1..).zip(commands).collect();
+        self.next_n = self.commands.len() as u64 + 1;
+    }
+}
+
+impl Command {
+    fn new(key: Option<u64>, actor: Arc<str>, body: Arc<RawValue>, transmitted: bool) -> Self {
+        Self { key, actor, body, answer_by: None, transmitted, retries: 0, not_before: Duration::ZERO }
+    }
+}
+
+impl Session {
+    pub(super) fn enqueue(&mut self, key: u64, actor: Arc<str>, command: Arc<RawValue>) {
+        if self.is_closed() {
+            return self.answer(Some(key), Err(Fault::closed()));
+        }
+        if self.outbox.len() >= WAITING_MAX {
+            let message =
+                format!("{WAITING_MAX} commands wait for an answer; this one was not taken. Send it again later.");
+            return self.answer(Some(key), Err(Fault::local("outbox_full", message, Action::Retry)));
+        }
+        let n = self.outbox.next_n;
+        self.outbox.next_n += 1;
+        self.outbox.commands.insert(n, Command::new(Some(key), actor, command, false));
+        self.outbox.changed = true;
+        self.flush();
+    }
+
+    /// Sends what may go now. An actor's commands keep their order: one that waits holds back the later ones.
+    pub(super) fn flush(&mut self) {
+        if !self.is_open() {
+            return;
+        }
+        let outbox = &mut self.outbox;
+        let sent = outbox.commands.values().filter(|it| it.answer_by.is_some()).count();
+        let mut free = self.in_flight.saturating_sub(sent);
+        let mut held: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut lowest: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for (&n, command) in &mut outbox.commands {
+            if free == 0 {
+                return;
+            }
+            let low = *lowest.entry(command.actor.clone()).or_insert(n);
+            if command.answer_by.is_some() || held.contains(&command.actor) {
+                continue;
+            }
+            // The host would have forgotten the lowest one's answer by the time it asks for it.
+            if command.not_before > self.now || n - low >= ANSWER_WINDOW {
+                held.insert(command.actor.clone());
+                continue;
+            }
+            free -= 1;
+            command.answer_by = Some(self.now + ANSWER);
+            outbox.changed |= !mem::replace(&mut command.transmitted, true);
+            let command_id = format!("{}:{n}", outbox.id.as_deref().unwrap_or_default());
+            let (actor, command) = (command.actor.clone(), command.body.clone());
+            self.effects.push(Effect::Transmit(ClientFrame::Send { actor, command_id, command }));
+        }
+    }
+
+    pub(super) fn on_accepted(&mut self, frame: frame::Accepted) {
+        let frame::Accepted { command_id, position, etag, again, .. } = frame;
+        let Some(command) = self.outbox.find(&command_id).and_then(|n| self.outbox.remove(n)) else { return };
+        self.answer(command.key, Ok(Accepted { position, etag, again }));
+        self.flush();
+    }
+
+    pub(super) fn on_rejected(&mut self, frame: frame::Rejected) {
+        let Some(n) = self.outbox.find(&frame.command_id) else { return };
+        if frame.fault.action == Action::Stop {
+            let command = self.outbox.remove(n);
+            self.answer(command.and_then(|it| it.key), Err(frame.fault));
+        } else if let Some(command) = self.outbox.commands.get_mut(&n) {
+            command.not_before = self.now + backoff(command.retries, self.random, frame.fault.retry_after);
+            command.retries += 1;
+            command.answer_by = None;
+        }
+        self.flush();
+    }
+
+    /// The line went: what was sent and not answered waits again, under the same id.
+    pub(super) fn recall_sent(&mut self) {
+        self.outbox.commands.values_mut().for_each(|command| command.answer_by = None);
+    }
+
+    /// A frame may get lost on a line that lives on; asking again is free because the id is the same.
+    pub(super) fn resend_late(&mut self) {
+        let now = self.now;
+        for command in self.outbox.commands.values_mut() {
+            command.answer_by = command.answer_by.filter(|by| *by > now);
+            // A time that has passed is cleared, or it would stay the next deadline while the command waits for its turn.
+            if command.not_before <= now {
+                command.not_before = Duration::ZERO;
+            }
+        }
+        self.flush();
+    }
+
+    /// The host named the outbox and its owner.
+    pub(super) fn use_outbox(&mut self, owner: &str, id: &str) {
+        if self.outbox.owner.as_deref().is_some_and(|before| before != owner) {
+            // Numbers go on counting: under this outbox the former owner has used the ones before.
+            let message = "The client signed in as somebody else; the command was dropped.";
+            self.reject_all(&Fault::local("principal_changed", message, Action::Stop));
+        }
+        self.outbox.changed |= self.outbox.owner.as_deref() != Some(owner) || self.outbox.id() != Some(id);
+        self.outbox.owner = Some(owner.to_owned());
+        if self.outbox.id() != Some(id) {
+            self.abandon_transmitted();
+            self.outbox.renumber();
+            self.outbox.id = Some(id.to_owned());
+        }
+    }
+
+    /// Without the outbox that they went out under, sending these again could carry them out twice.
+    fn abandon_transmitted(&mut self) {
+        let message = "Whether the command was carried out cannot be told, for the host does not know its outbox. Look at the view.";
+        let fault = Fault::local("unknown_outcome", message, Action::Stop);
+        let lost: Vec<u64> = self.outbox.commands.iter().filter(|(_, it)| it.transmitted).map(|(n, _)| *n).collect();
+        for n in lost {
+            let command = self.outbox.remove(n);
+            self.answer(command.and_then(|it| it.key), Err(fault.clone()));
+        }
+    }
+
+    pub(super) fn reject_all(&mut self, fault: &Fault) {
+        self.outbox.changed = true;
+        for command in mem::take(&mut self.outbox.commands).into_values() {
+            self.answer(command.key, Err(fault.clone()));
+        }
+    }
+
+    fn answer(&mut self, key: Option<u64>, answer: Result<Accepted, Fault>) {
+        if let Some(key) = key {
+            self.effects.push(Effect::Answer { key, answer });
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Subscriptions on the wire: at most one of each kind per actor, resumed from where they stand.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use dormouse_core::{Position, frame::client::From};
+use serde_json::Value;
+
+use super::{Effect, Held, Resumed, Session, backoff};
+use crate::{
+    fault::{Action, Fault},
+    frame::{self, As, ClientFrame, Patch, ResumedKind, Snapshot},
+    limits::{ANSWER, EARLY_PATCHES_MAX, GAP},
+};
+
+type Key = (Arc<str>, As);
+
+#[derive(Debug, Default)]
+pub(super) struct Subs(BTreeMap<Key, Sub>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// There is no line.
+    Idle,
+    /// Waits for `resumed`.
+    Asked {
+        at: Duration,
+    },
+    Live,
+    /// Refused for now.
+    Again {
+        at: Duration,
+    },
+}
+
+#[derive(Debug)]
+struct Sub {
+    phase: Phase,
+    position: Option<Position>,
+    etag: Option<String>,
+    view: Option<Arc<Value>>,
+    /// What to ask for while there is no position yet.
+    from: From,
+    early: Vec<Patch>,
+    /// When a patch that does not fit stops being a matter of waiting.
+    gap_at: Option<Duration>,
+    retries: u32,
+    /// The actor's commit when the subscription was last answered.
+    answered: Option<u64>,
+    /// When nobody listens any more: the time to unsubscribe.
+    drop_at: Option<Duration>,
+}
+
+/// By epoch, then seq.
+fn order(position: Position) -> (u32, u64) {
+    (position.epoch, position.seq)
+}
+
+impl Subs {
+    fn get_mut(&mut self, actor: &Arc<str>, of: As) -> Option<&mut Sub> {
+        self.0.get_mut(&(actor.clone(), of))
+    }
+
+    fn keys_where(&self, wanted: impl Fn(&Key, &Sub) -> bool) -> Vec<Key> {
+        self.0.iter().filter(|(key, sub)| wanted(key, sub)).map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(super) fn any_asked(&self) -> bool {
+        self.0.values().any(|sub| matches!(sub.phase, Phase::Asked { .. }))
+    }
+
+    pub(super) fn release(&mut self, actor: &Arc<str>, of: As, drop_at: Duration) {
+        if let Some(sub) = self.get_mut(actor, of) {
+            sub.drop_at = Some(drop_at);
+        }
+    }
+
+    pub(super) fn idle(&mut self) {
+        for sub in self.0.values_mut() {
+            sub.phase = Phase::Idle;
+            sub.gap_at = None;
+            sub.early.clear();
+        }
+    }
+
+    pub(super) fn held(&self, actor: &str) -> Option<Held> {
+        let sub = self.0.get(&(Arc::from(actor), As::View))?;
+        Some(Held { view: sub.view.clone()?, position: sub.position?, etag: sub.etag.clone()? })
+    }
+
+    pub(super) fn events_head(&self, actor: &str) -> Option<u64> {
+        let sub = self.0.get(&(Arc::from(actor), As::Events))?;
+        sub.answered.map(|seq| sub.position.map_or(seq, |held| held.seq.max(seq)))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.0.values().flat_map(|sub| [sub.drop_at, sub.ask_at()]).flatten().min()
+    }
+
+    /// For `ping`: of two subscriptions to one actor, the older position.
+    pub(super) fn positions(&self) -> BTreeMap<Arc<str>, Position> {
+        let mut positions: BTreeMap<Arc<str>, Position> = BTreeMap::new();
+        for ((actor, _), sub) in &self.0 {
+            let Some(held) = sub.position.filter(|_| sub.phase == Phase::Live) else { continue };
+            let oldest = positions.entry(actor.clone()).or_insert(held);
+            if order(held) < order(*oldest) {
+                *oldest = held;
+            }
+        }
+        positions
+    }
+}
+
+impl Sub {
+    fn new(from: From) -> Self {
+        Self {
+            phase: Phase::Idle,
+            position: None,
+            etag: None,
+            view: None,
+            from,
+            early: Vec::new(),
+            gap_at: None,
+            retries: 0,
+            answered: None,
+            drop_at: None,
+        }
+    }
+
+    /// When to ask the host (again).
+    fn ask_at(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Idle => None,
+            Phase::Asked { at } => Some(at + ANSWER),
+            Phase::Again { at } => Some(at),
+            Phase::Live => self.gap_at,
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match (self.position, self.from) {
+            (Some(position), _) | (None, From::After(position)) => Some(position.to_string()),
+            (None, From::Start) => Some("start".into()),
+            (None, From::Now) => None,
+        }
+    }
+
+    /// The position decides before the base does: an etag may come back later (a light switched on and off).
+    fn is_old(&self, patch: &Patch) -> bool {
+        self.position.is_some_and(|held| order(patch.position) <= order(held))
+    }
+
+    /// Whether a listener that wants events from there needs the wire to go back.
+    fn needs_rewind(&self, from: From) -> bool {
+        let held = self.position.map_or(self.from, From::After);
+        match (from, held) {
+            (From::Now, _) | (_, From::Start) => false,
+            (_, From::Now) | (From::Start, From::After(_)) => true,
+            (From::After(wanted), From::After(held)) => order(wanted) < order(held),
+        }
+    }
+
+    fn forget_place(&mut self, of: As) {
+        self.position = None;
+        self.etag = None;
+        self.from = if of == As::Events { From::Start } else { From::Now };
+    }
+
+    /// False if the view is not what the etags say it is.
+    fn apply(&mut self, patch: Patch) -> bool {
+        let view = Arc::make_mut(self.view.get_or_insert_default());
+        if json_patch::patch(view, &patch.ops).is_err() {
+            return false;
+        }
+        self.etag = Some(patch.etag);
+        self.position = Some(patch.position);
+        self.early.retain(|early| order(early.position) > order(patch.position));
+        true
+    }
+
+    /// Patches that overtook what came now.
+    fn apply_early(&mut self) -> bool {
+        while let Some(at) =
+            self.early.iter().position(|patch| Some(&patch.base) == self.etag.as_ref() && !self.is_old(patch))
+        {
+            let patch = self.early.remove(at);
+            if !self.apply(patch) {
+                return false;
+            }
+        }
+        if self.early.is_empty() {
+            self.gap_at = None;
+        }
+        true
+    }
+}
+
+impl Session {
+    pub(super) fn subscribe(&mut self, actor: Arc<str>, of: As, from: From) {
+        if self.is_closed() {
+            return self.effects.push(Effect::Ended { actor, of, fault: Some(Fault::closed()) });
+        }
+        let from = if of == As::Events { from } else { From::Now };
+        let key = (actor, of);
+        let Some(sub) = self.subs.0.get_mut(&key) else {
+            self.subs.0.insert(key.clone(), Sub::new(from));
+            return self.ask(&key);
+        };
+        sub.drop_at = None;
+        if sub.needs_rewind(from) {
+            sub.from = from;
+            sub.position = None;
+            self.ask(&key);
+        }
+    }
+
+    /// Asks the host for this subscription from where it stands, if there is a line.
+    fn ask(&mut self, key: &Key) {
+        let (is_open, now) = (self.is_open(), self.now);
+        let Some(sub) = self.subs.0.get_mut(key) else { return };
+        sub.gap_at = None;
+        if !is_open {
+            sub.phase = Phase::Idle;
+            return;
+        }
+        sub.early.clear();
+        sub.phase = Phase::Asked { at: now };
+        let (from, etag) = (sub.place(), sub.etag.clone().filter(|_| sub.position.is_some()));
+        self.transmit(ClientFrame::Subscribe { actor: key.0.clone(), r#as: key.1, from, etag });
+    }
+
+    pub(super) fn ask_all(&mut self) {
+        for key in self.subs.keys_where(|_, _| true) {
+            self.ask(&key);
+        }
+    }
+
+    pub(super) fn on_resumed(&mut self, frame: frame::Resumed) {
+        let frame::Resumed { actor, r#as: of, kind, position, code, message } = frame;
+        let Some(sub) = self.subs.get_mut(&actor, of) else { return };
+        if kind == ResumedKind::Gone {
+            let message = message.unwrap_or_else(|| "The actor was retired.".into());
+            let mut fault = Fault::local("gone", message, Action::Stop);
+            fault.code = code.unwrap_or_default();
+            return self.end(&(actor, of), Some(fault));
+        }
+        let held = sub.position.filter(|held| kind != ResumedKind::Reset && held.epoch == position.epoch);
+        let missed = held.map(|held| position.seq.saturating_sub(held.seq));
+        sub.phase = Phase::Live;
+        sub.retries = 0;
+        sub.answered = Some(position.seq);
+        match kind {
+            // A tail or a snapshot is on its way: holding the new position before it came would lose it in a drop.
+            ResumedKind::Current => sub.position = Some(position),
+            ResumedKind::Reset => {
+                sub.forget_place(of);
+                sub.early.clear();
+            }
+            _ => {}
+        }
+        self.effects.push(Effect::Resumed { actor, of, note: Resumed { kind, missed, position } });
+    }
+
+    pub(super) fn on_snapshot(&mut self, frame: Snapshot) {
+        let Snapshot { actor, position, etag, view, reset } = frame;
+        let Some(sub) = self.subs.get_mut(&actor, As::View) else { return };
+        let is_old = sub.position.is_some_and(|held| order(position) < order(held));
+        if is_old && !reset {
+            return;
+        }
+        sub.position = Some(position);
+        sub.etag = Some(etag);
+        sub.view = Some(view);
+        sub.early.retain(|patch| order(patch.position) > order(position));
+        self.show(actor, reset);
+    }
+
+    pub(super) fn on_patch(&mut self, frame: Patch) {
+        let gap_at = self.now + GAP;
+        let actor = frame.actor.clone();
+        let Some(sub) = self.subs.get_mut(&actor, As::View) else { return };
+        if sub.is_old(&frame) {
+            return;
+        }
+        if Some(&frame.base) != sub.etag.as_ref() {
+            // It may have overtaken its base or a snapshot; that is worth one second before asking.
+            if sub.early.len() == EARLY_PATCHES_MAX {
+                sub.early.remove(0);
+            }
+            sub.early.push(frame);
+            sub.gap_at.get_or_insert(gap_at);
+            return;
+        }
+        if sub.apply(frame) { self.show(actor, false) } else { self.mend(actor) }
+    }
+
+    fn show(&mut self, actor: Arc<str>, reset: bool) {
+        let Some(sub) = self.subs.get_mut(&actor, As::View) else { return };
+        let fits = sub.apply_early();
+        if let Some(view) = self.subs.held(&actor) {
+            self.effects.push(Effect::View { actor: actor.clone(), view, reset });
+        }
+        if !fits {
+            self.mend(actor);
+        }
+    }
+
+    /// The etags agree and the views do not. Only the whole view repairs that.
+    fn mend(&mut self, actor: Arc<str>) {
+        let key = (actor, As::View);
+        if let Some(sub) = self.subs.0.get_mut(&key) {
+            sub.forget_place(As::View);
+        }
+        self.ask(&key);
+    }
+
+    pub(super) fn on_events(&mut self, frame: frame::Events) {
+        let frame::Events { actor, position, through_seq, events } = frame;
+        let Some(sub) = self.subs.get_mut(&actor, As::Events) else { return };
+        // While a question is out, its answer begins where this frame would: taking both would move past what is coming.
+        let is_old = sub.position.is_some_and(|held| order(position) < order(held));
+        if sub.phase != Phase::Live || is_old {
+            return;
+        }
+        sub.position = Some(position);
+        self.effects.push(Effect::Events { actor, position, through_seq, events });
+    }
+
+    /// A refused subscription. Without `as` it is meant for whatever still waits for an answer at this actor.
+    pub(super) fn on_sub_error(&mut self, actor: &Arc<str>, of: Option<As>, fault: &Fault) {
+        let is_meant = |key: &Key, sub: &Sub| match of {
+            _ if key.0 != *actor => false,
+            Some(of) => key.1 == of,
+            None => matches!(sub.phase, Phase::Asked { .. }),
+        };
+        let meant = self.subs.keys_where(is_meant);
+        // Nobody asked: a signal was refused. That ends nothing.
+        if meant.is_empty() {
+            self.error = Some(fault.clone());
+        }
+        for key in meant {
+            self.refuse(&key, fault);
+        }
+    }
+
+    fn refuse(&mut self, key: &Key, fault: &Fault) {
+        if fault.action == Action::Stop {
+            return self.end(key, Some(fault.clone()));
+        }
+        let (now, random) = (self.now, self.random);
+        let Some(sub) = self.subs.0.get_mut(key) else { return };
+        // 2xxx: what we name is no position of this actor, so the next question names none.
+        if fault.action == Action::Resubscribe {
+            sub.forget_place(key.1);
+        }
+        sub.phase = Phase::Again { at: now + backoff(sub.retries, random, fault.retry_after) };
+        sub.retries += 1;
+    }
+
+    pub(super) fn on_behind(&mut self, behind: &BTreeMap<Arc<str>, Position>) {
+        let is_behind = |(actor, _): &Key, sub: &Sub| match (sub.position, behind.get(actor)) {
+            (Some(held), Some(newest)) => sub.phase == Phase::Live && order(held) < order(*newest),
+            _ => false,
+        };
+        for key in self.subs.keys_where(is_behind) {
+            self.ask(&key);
+        }
+    }
+
+    pub(super) fn tick_subs(&mut self) {
+        let now = self.now;
+        let passed = |at: Option<Duration>| at.is_some_and(|at| at <= now);
+        for key in self.subs.keys_where(|_, sub| passed(sub.drop_at)) {
+            self.subs.0.remove(&key);
+            if self.is_open() {
+                self.transmit(ClientFrame::Unsubscribe { actor: key.0, r#as: key.1 });
+            }
+        }
+        for key in self.subs.keys_where(|_, sub| passed(sub.ask_at())) {
+            self.ask(&key);
+        }
+    }
+
+    fn end(&mut self, key: &Key, fault: Option<Fault>) {
+        if self.subs.0.remove(key).is_some() {
+            let (actor, of) = key.clone();
+            self.effects.push(Effect::Ended { actor, of, fault });
+        }
+    }
+
+    pub(super) fn end_all(&mut self, fault: Option<&Fault>) {
+        for key in self.subs.keys_where(|_, _| true) {
+            self.end(&key, fault.cloned());
+        }
+    }
+}

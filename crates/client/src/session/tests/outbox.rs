@@ -1,0 +1,215 @@
+use super::*;
+use crate::session::KeptCommand;
+
+#[test]
+fn a_command_that_a_drop_cut_off_goes_out_again_under_the_same_id_with_the_same_body() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!({ "type": "add", "text": "milk" }));
+    let frame = command(1, json!({ "type": "add", "text": "milk" }));
+    assert_eq!(script.sent(), [frame.clone()]);
+    assert_eq!(script.drop_line().session.waiting(), 1);
+    assert_eq!(script.reopen().sent(), [frame]);
+    script.frame(with(accepted(1, 5), "again", json!(true)));
+    assert_eq!(script.did(), format!("accept {key} at 5 again"));
+    assert!(script.drop_line().reopen().sent().is_empty(), "what was answered is not sent again");
+}
+
+#[test]
+fn the_body_keeps_its_bytes() {
+    let mut script = Script::new();
+    script.open();
+    let body: Arc<RawValue> = RawValue::from_string(r#"{"b":1.50, "a":[ ]}"#.into()).unwrap().into();
+    script.event(Event::Send { key: 1, actor: TODO.into(), command: body });
+    for _ in 0..2 {
+        let Some(Effect::Transmit(frame)) = script.effects.last() else { panic!("a frame") };
+        assert!(frame.text().contains(r#""command":{"b":1.50, "a":[ ]}"#), "{}", frame.text());
+        script.drop_line().reopen();
+    }
+}
+
+#[test]
+fn commands_wait_for_a_line_and_go_out_in_order_over_all_actors() {
+    let mut script = Script::new();
+    script.send(json!(1));
+    script.send_to("todo/b", json!(2));
+    script.send(json!(3));
+    assert!(script.sent().is_empty());
+    let all = [command(1, json!(1)), command_to("todo/b", 2, json!(2)), command(3, json!(3))];
+    assert_eq!(script.open().sent(), all);
+    assert_eq!(script.drop_line().reopen().sent(), all, "and once more in the same order");
+}
+
+#[test]
+fn at_most_in_flight_commands_are_unanswered() {
+    let mut script = Script::new();
+    script.open_with(json!({ "in_flight": 2 }));
+    for n in 1..=4 {
+        script.send(json!(n));
+        assert_eq!(script.sent().len(), usize::from(n <= 2), "{n}");
+    }
+    assert_eq!(script.frame(accepted(1, 1)).sent(), [command(3, json!(3))]);
+    assert_eq!(script.frame(rejected(2, 4440)).sent(), [command(4, json!(4))]);
+}
+
+#[test]
+fn a_command_that_1xxx_turns_away_waits_and_holds_back_its_actor_but_no_other() {
+    let mut script = Script::new();
+    script.open_with(json!({ "in_flight": 2 }));
+    script.send(json!(1));
+    script.frame(with(rejected(1, 1429), "retry_after", json!(2_000)));
+    assert_eq!(script.did(), "", "nobody is told: it will be tried again");
+    script.send(json!(2));
+    assert!(script.sent().is_empty());
+    script.send_to("todo/b", json!(3));
+    assert_eq!(script.sent(), [command_to("todo/b", 3, json!(3))]);
+    assert!(script.after(Duration::from_millis(1_999)).sent().is_empty());
+    assert_eq!(script.wake().sent(), [command(1, json!(1))]);
+    assert_eq!(script.frame(accepted(1, 1)).sent(), [command(2, json!(2))]);
+}
+
+#[test]
+fn a_command_that_waits_for_its_turn_makes_no_deadline_of_its_own() {
+    let mut script = Script::new();
+    script.open_with(json!({ "in_flight": 1 }));
+    script.send(json!(1));
+    script.frame(rejected(1, 1429));
+    script.send_to("todo/b", json!(2));
+    script.after(Duration::from_secs(5));
+    assert!(script.session.deadline().unwrap() > script.now);
+}
+
+#[test]
+fn a_rejection_is_told_and_the_command_is_not_sent_again() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!(1));
+    script.frame(with(rejected(1, 4440), "reason", json!("list_full")));
+    let Some(Effect::Answer { answer: Err(fault), .. }) = script.effects.get(1) else { panic!("an answer") };
+    assert_eq!(fault.reason.as_deref(), Some("list_full"));
+    assert_eq!(script.did(), format!("refuse {key}: 4440 no"));
+    assert!(script.drop_line().reopen().sent().is_empty());
+}
+
+#[test]
+fn an_answer_that_comes_twice_or_to_nobody_changes_nothing() {
+    let mut script = Script::new();
+    script.open();
+    script.send(json!(1));
+    script.frame(accepted(1, 5));
+    for frame in [accepted(1, 5), accepted(7, 5), rejected(1, 4440), with(accepted(1, 5), "command_id", json!("0-x:1"))]
+    {
+        script.frame(frame);
+        assert!(script.effects.is_empty(), "{:?}", script.effects);
+    }
+}
+
+#[test]
+fn a_command_is_asked_again_on_a_line_that_lives_but_does_not_answer() {
+    let mut script = Script::new();
+    script.open();
+    script.send(json!(1));
+    assert!(script.after(limits::ANSWER - Duration::from_millis(1)).sent().is_empty());
+    assert_eq!(script.after(Duration::from_millis(1)).sent(), [command(1, json!(1))]);
+}
+
+#[test]
+fn the_outbox_is_bounded_and_says_so() {
+    let mut script = Script::new();
+    for n in 1..=limits::WAITING_MAX {
+        script.send(json!(n));
+        assert_eq!(script.did(), "");
+    }
+    script.send(json!("one more"));
+    assert_eq!(script.did(), format!("refuse {}: 0 outbox_full", limits::WAITING_MAX + 1));
+    assert_eq!(script.open().sent().len(), 64, "in_flight");
+    script.frame(accepted(1, 1));
+    script.send(json!("now"));
+    assert_eq!((script.did().as_str(), script.session.waiting()), ("", limits::WAITING_MAX));
+}
+
+#[test]
+fn no_command_runs_so_far_ahead_that_an_answer_would_be_forgotten() {
+    let mut script = Script::new();
+    script.open();
+    script.send(json!(1));
+    script.frame(with(rejected(1, 1429), "retry_after", json!(1_000)));
+    script.now += Duration::from_millis(999);
+    // Others of the same actor wait behind it; the window counts from the lowest unanswered.
+    for n in 2..=80 {
+        script.send(json!(n));
+    }
+    let sent = script.after(Duration::from_secs(1)).sent();
+    assert_eq!((sent.len(), &sent[0]), (64, &command(1, json!(1))));
+    for n in 2..=64 {
+        script.frame(accepted(n, n));
+        assert!(script.sent().is_empty(), "{n} is answered, 1 is not");
+    }
+    assert_eq!(script.frame(accepted(1, 1)).sent().len(), 16);
+}
+
+#[test]
+fn what_is_stored_is_sent_by_the_next_process_under_the_same_ids() {
+    let mut script = Script::new();
+    script.open();
+    script.send(json!(1));
+    assert!(matches!(script.effects[0], Effect::Save), "stored before it is sent");
+    script.drop_line();
+    script.send(json!(2));
+    let kept: Kept = serde_json::from_str(&serde_json::to_string(&script.session.kept()).unwrap()).unwrap();
+    let mut next = Script::with(Some(kept));
+    assert_eq!(next.open().sent(), [command(1, json!(1)), command(2, json!(2))]);
+    next.frame(accepted(1, 5));
+    assert_eq!(next.did(), "", "nobody waits for it");
+    next.send(json!(3));
+    assert_eq!(next.sent(), [command(3, json!(3))], "no number twice");
+}
+
+#[test]
+fn hello_names_the_outbox_and_a_host_that_gives_another_one_makes_the_outcome_unknown() {
+    let mut script = Script::new();
+    script.open();
+    let sent = script.send(json!("sent"));
+    script.drop_line();
+    let waiting = script.send(json!("waiting"));
+    script.wake();
+    script.event(Event::Opened { line: script.line, token: Token("t".into()) });
+    assert_eq!(script.sent(), [json!({ "action": "hello", "token": "t", "outbox": OUTBOX })]);
+    script.greet(json!({})); // The line greets once; what follows is its welcome.
+    script.drop_line().wake();
+    script.greet(json!({ "outbox": "m3vq2k8h-01" }));
+    assert_eq!(script.did(), format!("refuse {sent}: 0 unknown_outcome\nrefuse {waiting}: 0 unknown_outcome"));
+    script.send(json!("new"));
+    assert_eq!(script.sent()[0]["command_id"], "m3vq2k8h-01:1");
+}
+
+#[test]
+fn what_no_host_has_seen_moves_to_the_new_outbox() {
+    let kept = KeptCommand { n: 9, actor: TODO.into(), command: raw(&json!("old")), sent: false };
+    let kept = Kept { owner: Some("ana".into()), outbox: Some("0-old".into()), next_n: 10, commands: vec![kept] };
+    assert_eq!(Script::with(Some(kept)).open().sent(), [command(1, json!("old"))]);
+}
+
+#[test]
+fn another_principal_does_not_send_the_former_ones_commands() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!(1));
+    script.drop_line().wake();
+    script.greet(json!({ "principal": { "id": "bo", "name": "Bo", "roles": [] } }));
+    assert_eq!((script.did(), script.sent().len()), (format!("refuse {key}: 0 principal_changed"), 0));
+    script.send(json!(2));
+    assert_eq!(script.sent(), [command(2, json!(2))], "numbers go on");
+}
+
+#[test]
+fn when_storing_fails_nothing_is_promised_any_more() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!(1));
+    script.event(Event::StorageFailed(Fault::local("storage_failed", "full", crate::Action::Stop)));
+    assert_eq!(script.did(), format!("disconnect 1\nrefuse {key}: 0 storage_failed"));
+    assert_eq!(script.status(), Status::Closed);
+    let key = script.send(json!(2));
+    assert_eq!(script.did(), format!("refuse {key}: 0 closed"));
+}

@@ -1,0 +1,118 @@
+//! One line: a WebSocket that carries frames both ways until either side ends it.
+
+use std::sync::Arc;
+
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use tokio::{net::TcpStream, sync::mpsc};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{
+        self, Message,
+        client::IntoClientRequest,
+        http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
+    },
+};
+
+use crate::{
+    fault::{Action, Fault, with_sources},
+    frame::{ClientFrame, decode},
+    http::Http,
+    limits::CONNECT,
+    session::Event,
+};
+
+const PROTOCOL: &str = "dormouse.v1";
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Opens line `line`, and tells `events` all that happens on it. Ends when `outgoing` does.
+pub(crate) async fn run(
+    line: u64,
+    fresh: bool,
+    http: Arc<Http>,
+    outgoing: mpsc::Receiver<ClientFrame>,
+    events: mpsc::Sender<Event>,
+) {
+    let fault = match converse(line, fresh, &http, outgoing, &events).await {
+        Ok(()) => None,
+        Err(fault) => Some(fault),
+    };
+    // Nobody hears it if the client is gone.
+    let _ = events.send(Event::Dropped { line, fault }).await;
+}
+
+async fn converse(
+    line: u64,
+    fresh: bool,
+    http: &Http,
+    outgoing: mpsc::Receiver<ClientFrame>,
+    events: &mpsc::Sender<Event>,
+) -> Result<(), Fault> {
+    let token = http.fresh_token(fresh).await?;
+    let (sink, stream) = dial(http.endpoint()).await?.split();
+    let _ = events.send(Event::Opened { line, token }).await;
+    // Side by side: a host that waits for us to read must not wait for us to finish writing.
+    tokio::select! {
+        ended = read(line, stream, events) => ended,
+        ended = write(sink, outgoing) => ended,
+    }
+}
+
+async fn dial(endpoint: &str) -> Result<Socket, Fault> {
+    let url = format!("{}/v1/connect", endpoint.replacen("http", "ws", 1));
+    let mut request = url.into_client_request().map_err(|error| unreachable(&error))?;
+    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    let dialled = tokio::time::timeout(CONNECT, connect_async_with_config(request, None, true)).await;
+    match dialled {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(error)) => Err(unreachable(&error)),
+        Err(_) => Err(Fault::local("connect_timeout", "The host does not answer.", Action::Retry)),
+    }
+}
+
+async fn read(line: u64, mut stream: SplitStream<Socket>, events: &mpsc::Sender<Event>) -> Result<(), Fault> {
+    while let Some(message) = stream.next().await {
+        match message.map_err(|error| line_failed(&error))? {
+            Message::Text(text) => match decode(&text) {
+                Ok(Some(frame)) => drop(events.send(Event::Frame { line, frame }).await),
+                Ok(None) => {}
+                Err(error) => {
+                    let message = format!("The host sent a frame that is none: {error}");
+                    return Err(Fault::local("bad_frame", message, Action::Retry));
+                }
+            },
+            Message::Close(Some(close)) => {
+                let code = u16::from(close.code);
+                let message = format!("The connection closed ({code} {}).", close.reason);
+                return Err(Fault::local("line_closed", message, Action::of_close(code)));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What waits goes out with one flush.
+async fn write(mut sink: SplitSink<Socket, Message>, mut outgoing: mpsc::Receiver<ClientFrame>) -> Result<(), Fault> {
+    while let Some(frame) = outgoing.recv().await {
+        let mut next = Some(frame);
+        while let Some(frame) = next {
+            sink.feed(Message::Text(frame.text().into())).await.map_err(|error| line_failed(&error))?;
+            next = outgoing.try_recv().ok();
+        }
+        sink.flush().await.map_err(|error| line_failed(&error))?;
+    }
+    let _ = sink.close().await;
+    Ok(())
+}
+
+fn unreachable(error: &tungstenite::Error) -> Fault {
+    Fault::unreachable(error)
+}
+
+fn line_failed(error: &tungstenite::Error) -> Fault {
+    Fault::local("line_failed", format!("The connection failed: {}", with_sources(error)), Action::Retry)
+}
