@@ -195,6 +195,32 @@ mod tests {
         assert_eq!(Dialect::Dormouse.read(resumed), Frame::Resumed { kind: "current" });
     }
 
+    /// Every frame of the protocol's fixtures is taken for what it is.
+    #[test]
+    fn the_fixtures_of_the_protocol() {
+        #[derive(serde::Deserialize)]
+        struct Fixture {
+            name: String,
+            direction: String,
+            frame: Box<serde_json::value::RawValue>,
+        }
+        let text = include_str!("../../../docs/fixtures/frames.json");
+        let fixtures: Vec<Fixture> = serde_json::from_str(text).unwrap();
+        for fixture in fixtures.iter().filter(|fixture| fixture.direction == "server") {
+            let name = &fixture.name;
+            let frame = Dialect::Dormouse.read(fixture.frame.get().as_bytes());
+            let right = match name.split('_').next().unwrap() {
+                "welcome" => matches!(frame, Frame::Welcome { .. }),
+                "resumed" => matches!(frame, Frame::Resumed { .. }),
+                "accepted" => matches!(frame, Frame::Answer { n: 1, seq: 416 }),
+                "snapshot" | "patch" => matches!(frame, Frame::View(_)),
+                "rejected" | "error" | "goodbye" => frame == Frame::Refused,
+                _ => frame == Frame::Other,
+            };
+            assert!(right, "{name}: {frame:?}");
+        }
+    }
+
     #[test]
     fn only_answers_and_views_count() {
         for other in [r#"{"type":"presence","count":3}"#, r#"{"type":"pong"}"#, "", r#"{"x":1}"#] {
