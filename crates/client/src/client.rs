@@ -13,7 +13,7 @@ use crate::{
     frame::{Identity, Signal},
     handle::{ActorKind, Json},
     http::{Ask, Http, Source, TokenError},
-    limits::SIGNALS_HELD_MAX,
+    limits::{MAX_DELAY, SIGNALS_HELD_MAX},
     session::{Session, Status},
     storage::{MemoryStorage, Storage},
 };
@@ -23,13 +23,14 @@ pub struct ClientOptions {
     endpoint: String,
     source: Source,
     storage: Box<dyn Storage>,
+    max_delay: Duration,
 }
 
 impl ClientOptions {
     /// Connect to `http://host:port` as a guest, and keep the outbox in memory.
     pub fn new(endpoint: impl Into<String>) -> Self {
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, source: Source::Guest(None), storage: Box::new(MemoryStorage) }
+        Self { endpoint, source: Source::Guest(None), storage: Box::new(MemoryStorage), max_delay: MAX_DELAY }
     }
 
     /// Connect with tokens from here. Asked at every connect, so that what it gives can be fresh each time.
@@ -56,6 +57,14 @@ impl ClientOptions {
     #[must_use]
     pub fn storage(mut self, storage: impl Storage) -> Self {
         self.storage = Box::new(storage);
+        self
+    }
+
+    /// Never wait longer than this between two attempts to connect, unless the host asks for it. The default, 20 s, is for
+    /// crowds; a service with a host of its own may want to be back sooner.
+    #[must_use]
+    pub fn max_delay(mut self, max_delay: Duration) -> Self {
+        self.max_delay = max_delay;
         self
     }
 }
@@ -104,7 +113,7 @@ impl Client {
     /// # Errors
     /// If the endpoint is no HTTP address, or the storage cannot be read.
     pub fn new(options: ClientOptions) -> Result<Self, Fault> {
-        let ClientOptions { endpoint, source, mut storage } = options;
+        let ClientOptions { endpoint, source, mut storage, max_delay } = options;
         if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
             return Err(Fault::local("bad_endpoint", "An endpoint is http://host or https://host.", Action::Stop));
         }
@@ -112,7 +121,7 @@ impl Client {
             Fault::local("storage_failed", format!("The outbox could not be read: {error}"), Action::Stop)
         })?;
         let (kept, guest) = record.map_or((None, None), |record| (Some(record.outbox), record.guest));
-        let session = Session::new(Duration::ZERO, kept);
+        let session = Session::new(Duration::ZERO, kept).max_delay(max_delay);
         let http = Arc::new(Http::new(endpoint, source, guest)?);
         let (calls, called) = mpsc::unbounded_channel();
         let (status, status_seen) = watch::channel(session.status());

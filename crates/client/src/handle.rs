@@ -21,7 +21,7 @@ use crate::{
     feed::{Feed, Raw},
     frame::As,
     http::{Ask, json_of, typed},
-    limits::{CREATE_TRIES, ENVELOPE_BYTES},
+    limits::{CREATE_TRIES, ENVELOPE_BYTES, MAX_DELAY},
     session::{Accepted, Resumed, backoff},
 };
 
@@ -186,7 +186,7 @@ impl<T: Types> ActorKind<T> {
             if fault.action != Action::Retry || tries == CREATE_TRIES {
                 return Err(fault);
             }
-            tokio::time::sleep(backoff(tries - 1, 0.5, fault.retry_after)).await;
+            tokio::time::sleep(backoff(tries - 1, 0.5, MAX_DELAY, fault.retry_after)).await;
         }
     }
 

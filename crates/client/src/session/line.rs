@@ -140,9 +140,13 @@ impl Session {
         self.fresh_token = action == Some(Action::SignIn);
         self.line = match action {
             Some(Action::Stop) => Line::Stopped,
-            _ => Line::Waiting { until: self.now + backoff(self.attempt, self.random, retry_after) },
+            _ => Line::Waiting { until: self.now + self.backoff(self.attempt, retry_after) },
         };
         self.attempt = self.attempt.saturating_add(1);
+    }
+
+    pub(super) fn backoff(&self, attempt: u32, retry_after: Option<Duration>) -> Duration {
+        backoff(attempt, self.random, self.max_delay, retry_after)
     }
 
     fn recall(&mut self) {

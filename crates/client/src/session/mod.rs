@@ -230,6 +230,7 @@ pub struct Session {
     /// Tells the events of an old line from those of today's.
     number: u64,
     attempt: u32,
+    max_delay: Duration,
     ever_live: bool,
     closed: bool,
     fresh_token: bool,
@@ -258,6 +259,7 @@ impl Session {
             line: Line::Waiting { until: now },
             number: 0,
             attempt: 0,
+            max_delay: limits::MAX_DELAY,
             ever_live: false,
             closed: false,
             fresh_token: false,
@@ -269,6 +271,13 @@ impl Session {
             outbox: Outbox::new(kept),
             subs: Subs::default(),
         }
+    }
+
+    /// Never wait longer than this between two attempts, unless a host asks for it.
+    #[must_use]
+    pub fn max_delay(mut self, max_delay: Duration) -> Self {
+        self.max_delay = max_delay.max(limits::FIRST_DELAY);
+        self
     }
 
     /// The only way that a session changes. `random` is at least 0 and below 1.

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Accepted, Effect, Session, backoff};
+use super::{Accepted, Effect, Session};
 use crate::{
     fault::{Action, Fault},
     frame::{self, ClientFrame},
@@ -191,8 +191,10 @@ impl Session {
         if frame.fault.action == Action::Stop {
             let command = self.outbox.remove(n);
             self.answer(command.and_then(|it| it.key), Err(frame.fault));
-        } else if let Some(command) = self.outbox.commands.get_mut(&n) {
-            command.not_before = self.now + backoff(command.retries, self.random, frame.fault.retry_after);
+        } else if let Some(retries) = self.outbox.commands.get(&n).map(|it| it.retries) {
+            let wait = self.backoff(retries, frame.fault.retry_after);
+            let Some(command) = self.outbox.commands.get_mut(&n) else { return };
+            command.not_before = self.now + wait;
             command.retries += 1;
             command.answer_by = None;
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use dormouse_core::{Position, frame::client::From};
 use serde_json::Value;
 
-use super::{Effect, Held, Resumed, Session, backoff};
+use super::{Effect, Held, Resumed, Session};
 use crate::{
     fault::{Action, Fault},
     frame::{self, As, ClientFrame, Patch, ResumedKind, Snapshot},
@@ -346,13 +346,14 @@ impl Session {
         if fault.action == Action::Stop {
             return self.end(key, Some(fault.clone()));
         }
-        let (now, random) = (self.now, self.random);
+        let Some(retries) = self.subs.0.get(key).map(|sub| sub.retries) else { return };
+        let at = self.now + self.backoff(retries, fault.retry_after);
         let Some(sub) = self.subs.0.get_mut(key) else { return };
         // 2xxx: what we name is no position of this actor, so the next question names none.
         if fault.action == Action::Resubscribe {
             sub.forget_place(key.1);
         }
-        sub.phase = Phase::Again { at: now + backoff(sub.retries, random, fault.retry_after) };
+        sub.phase = Phase::Again { at };
         sub.retries += 1;
     }
 
