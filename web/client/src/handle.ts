@@ -11,6 +11,8 @@ import type {
   Accepted, ActorKind, ActorRow, ActorTypes, EventsPage, Handle, History, ListOptions, SendOptions, SignalNote, ViewAt,
 } from "./types.js";
 
+type Page = Readonly<{ rows: readonly object[] }>;
+
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** Tries of a `create`, which its key makes safe to repeat. */
 const CREATE_TRIES = 4;
@@ -25,8 +27,10 @@ export function actorKind<T extends ActorTypes>(session: Session, kind: string):
       return handleOf<T>(session, kind, answer.id);
     },
     get: (id) => handleOf<T>(session, kind, id),
-    list: (options: ListOptions = {}) =>
-      session.request("GET", `/v1/${kind}`, { query: { ...options } }) as Promise<{ rows: ActorRow[]; next?: string }>,
+    async list(options: ListOptions = {}) {
+      const page = (await session.request("GET", `/v1/${kind}`, { query: { ...options } })) as Page;
+      return { ...withoutNulls(page), rows: page.rows.map(withoutNulls) } as { rows: ActorRow[]; next?: string };
+    },
   };
 }
 
@@ -97,6 +101,11 @@ function onSignal(session: Session, actor: string, fn: (note: SignalNote) => voi
     listeners.delete(listener);
     if (listeners.size === 0 && session.signals.get(actor) === listeners) session.signals.delete(actor);
   };
+}
+
+/** Some hosts write what they leave out as null; a reader of the types would take it for a value. */
+function withoutNulls(facts: object): object {
+  return Object.fromEntries(Object.entries(facts).filter(([, fact]) => fact !== null));
 }
 
 function bytesOf(text: string): number {

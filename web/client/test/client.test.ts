@@ -315,6 +315,16 @@ describe("a subscription", () => {
   });
 });
 
+describe("a list", () => {
+  it("reads null as left out", async () => {
+    const { client, host } = house();
+    const row = { kind: "list", id: "a", title: "Market", awake: false };
+    const fetch = async (url: string, init?: RequestInit): Promise<Response> =>
+      url.endsWith("/v1/list") ? Response.json({ rows: [{ ...row, next_wake: null }], next: null }) : host.fetch(url, init);
+    expect(await client({ fetch }).actor("list").list()).toEqual({ rows: [row] });
+  });
+});
+
 describe("where sockets do not pass", () => {
   it("falls back to SSE and HTTP, resumes over it, and comes back to the socket", async () => {
     const { clock, client, host, storage } = house();

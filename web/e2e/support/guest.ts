@@ -1,0 +1,73 @@
+// A guest who talks HTTP only: prepares rooms, and reads what the host itself holds.
+export interface Item {
+  title: string;
+  done: boolean;
+  by: { id: string; name: string };
+}
+export interface Moment {
+  position: string;
+  etag: string;
+  view: { title: string; items: Record<string, Item>; pending_count: number };
+}
+
+/** Requests under way at once while a long list is filled. */
+const AT_ONCE = 16;
+
+export class Guest {
+  readonly #url: string;
+  readonly #token: string;
+
+  private constructor(url: string, token: string) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  static async at(url: string, name: string): Promise<Guest> {
+    const { token } = (await ask(`${url}/v1/guest`, "POST", undefined, { name })) as { token: string };
+    return new Guest(url, token);
+  }
+
+  /** A list with these things on it; its id. */
+  async list(title: string, things: readonly string[] = []): Promise<string> {
+    const { id } = (await this.#ask("POST", "/v1/todo", { title })) as { id: string };
+    for (const thing of things) await this.add(id, thing);
+    return id;
+  }
+
+  add(id: string, title: string): Promise<unknown> {
+    return this.send(id, { type: "add_todo", title });
+  }
+
+  /** Many, in no order. */
+  async fill(id: string, count: number): Promise<void> {
+    for (let from = 0; from < count; from += AT_ONCE) {
+      const numbers = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, at) => from + at + 1);
+      await Promise.all(numbers.map((number) => this.add(id, `Thing ${number}`)));
+    }
+  }
+
+  send(id: string, command: unknown): Promise<unknown> {
+    return this.#ask("POST", `/v1/todo/${id}/commands`, { command });
+  }
+
+  see(id: string): Promise<Moment> {
+    return this.#ask("GET", `/v1/todo/${id}`) as Promise<Moment>;
+  }
+
+  retire(id: string): Promise<unknown> {
+    return this.#ask("DELETE", `/v1/todo/${id}`);
+  }
+
+  #ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    return ask(this.#url + path, method, this.#token, body);
+  }
+}
+
+async function ask(url: string, method: string, token?: string, body?: unknown): Promise<unknown> {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
+  const response = await fetch(url, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  const answer: unknown = await response.json();
+  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${JSON.stringify(answer)}`);
+  return answer;
+}

@@ -1,0 +1,111 @@
+// The real binary on a folder of its own: started, stopped, killed and started again at the same address.
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Guest } from "./guest.ts";
+
+const BINARY = process.env["ARCADE"] ?? fileURLToPath(new URL("../../../target/debug/arcade", import.meta.url));
+const START_MS = 20_000;
+
+export class Host {
+  readonly port: number;
+  readonly #data: string;
+  #process: ChildProcess | null = null;
+  #log = "";
+
+  private constructor(port: number, data: string) {
+    this.port = port;
+    this.#data = data;
+  }
+
+  static async start(): Promise<Host> {
+    if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build -p arcade makes it`);
+    const host = new Host(await freePort(), await mkdtemp(join(tmpdir(), "dormouse-e2e-")));
+    await host.up();
+    return host;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** What the host wrote on its log, for the report of a failed test. */
+  get log(): string {
+    return this.#log;
+  }
+
+  async up(): Promise<void> {
+    const child = spawn(BINARY, ["serve", "--port", String(this.port), "--data", this.#data], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = child;
+    child.stderr.on("data", (chunk: Buffer) => (this.#log += chunk.toString()));
+    await new Promise<void>((resolve, reject) => {
+      const fail = (why: string) => reject(new Error(`the host did not start: ${why}\n${this.#log}`));
+      const late = setTimeout(() => fail("it is not listening"), START_MS);
+      child.once("error", (error) => fail(error.message));
+      child.once("exit", (code) => fail(`it ended with ${code}`));
+      // The address on the standard output says that it listens.
+      child.stdout.once("data", () => {
+        clearTimeout(late);
+        child.removeAllListeners("exit");
+        resolve();
+      });
+    });
+  }
+
+  /** As an operator stops it: it says goodbye, commits what is under way, and ends. */
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  /** As a power cut ends it. */
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  /** Every room sleeps after it. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.up();
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#data, { recursive: true, force: true });
+  }
+
+  /** `arcade verify`; the host must not be running. Throws with its words if a hash chain or a replay is off. */
+  async verify(): Promise<{ actors: number; commits: number; failures: unknown[] }> {
+    const { stdout } = await promisify(execFile)(BINARY, ["verify", "--json", "--data", this.#data]);
+    return JSON.parse(stdout) as { actors: number; commits: number; failures: unknown[] };
+  }
+
+  /** Somebody who talks HTTP, beside the browsers. */
+  guest(name: string): Promise<Guest> {
+    return Guest.at(this.url, name);
+  }
+
+  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const child = this.#process;
+    this.#process = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port is free");
+  return address.port;
+}
