@@ -99,9 +99,12 @@ pub(crate) struct Serve {
     /// The address to listen on; 0.0.0.0 for every one.
     #[arg(long, default_value = "127.0.0.1", env = "DORMOUSE_LISTEN")]
     pub(crate) listen: IpAddr,
-    /// Pages of these origins may connect, besides the host's own; `*` for any.
+    /// Pages of these origins may connect, `*` for any; without it, the pages of this host.
     #[arg(long, value_delimiter = ',', env = "DORMOUSE_ORIGINS")]
     pub(crate) origins: Vec<String>,
+    /// Commands and subscriptions that one principal, and frames that one connection, may send in a second.
+    #[arg(long, default_value_t = dormouse_core::limits::RATE_PER_PRINCIPAL, env = "DORMOUSE_RATE")]
+    pub(crate) rate: u32,
     /// Let in only those whose token a key verifies.
     #[arg(long, env = "DORMOUSE_NO_GUESTS")]
     pub(crate) no_guests: bool,

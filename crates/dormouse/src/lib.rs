@@ -3,7 +3,7 @@
 //! An app writes one [`Actor`](prelude::Actor) and hands it to [`App`]; the binary then serves it, and replays, verifies, exports and imports
 //! what it wrote.
 //!
-//! ```
+//! ```no_run
 #![doc = include_str!("../examples/counter.rs")]
 //! ```
 

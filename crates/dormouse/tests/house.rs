@@ -1,5 +1,7 @@
 //! The house: who may depend on whom, which licences the graph holds, and what must never enter it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,
@@ -27,8 +29,23 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 
 /// Compatible with MIT OR Apache-2.0.
 const LICENCES: &[&str] = &[
-    "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD",
-    "Unicode-3.0", "CC0-1.0", "Unlicense", "BSL-1.0", "OpenSSL", "CDLA-Permissive-2.0", "MPL-2.0", "BlueOak-1.0.0",
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "Unlicense",
+    "BSL-1.0",
+    "OpenSSL",
+    "CDLA-Permissive-2.0",
+    "MPL-2.0",
+    "BlueOak-1.0.0",
 ];
 
 /// A second crypto provider makes rustls panic at run time; the others are unmaintained or unsound.

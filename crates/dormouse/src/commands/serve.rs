@@ -9,7 +9,7 @@ use std::{
 use dormouse_engine::{
     Engine, describe_metrics,
     http::Api,
-    identity::{Admission, GuestKey, Identity, IdentityConfig, KeyFile, Origins, Verifier},
+    identity::{Admission, GuestKey, Identity, IdentityConfig, KeyFile, Origins, Rates, Verifier},
     world::{System, World},
 };
 use dormouse_server::{Ended, Render, Server};
@@ -34,8 +34,9 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
         .map_err(|error| Problem::Usage(format!("--origins: {error}")))?;
     let metrics = start_metrics();
     let engine = Engine::with(app.kinds, seams(&store), world, app.workers);
-    let connections = AtomicUsize::new(0);
-    let api = Api { engine, identity, admission: Admission::new(), origins, app: name.to_owned(), connections };
+    let rates = Rates { per_principal: options.rate, per_connection: options.rate, ..Rates::default() };
+    let (admission, connections) = (Admission::new(rates), AtomicUsize::new(0));
+    let api = Api { engine, identity, admission, origins, app: name.to_owned(), connections };
     let address = SocketAddr::new(options.listen, options.port);
     let server = Server::bind(address, Arc::new(api), metrics).await;
     let server = server.map_err(|error| Problem::Io(format!("{address} cannot be listened on"), error))?;

@@ -38,37 +38,56 @@ const FULL_RETRY_MS: u64 = 5_000;
 type Slots<C> = RateLimiter<u64, HashMapStateStore<u64>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 type Single<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
+/// How much of each there may be in a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Commands, subscriptions and signed requests of one principal.
+    pub per_principal: u32,
+    /// Frames of one connection.
+    pub per_connection: u32,
+    /// Unsigned requests of one address.
+    pub per_address: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { per_principal: RATE_PER_PRINCIPAL, per_connection: RATE_PER_CONNECTION, per_address: RATE_PER_ADDRESS }
+    }
+}
+
 /// Counts connections and limits rates. One for each host.
 pub struct Admission<C: Clock = DefaultClock> {
     addresses: Arc<Mutex<Table<IpAddr>>>,
     principals: Arc<Mutex<Table<String>>>,
     address_rates: Slots<C>,
     principal_rates: Slots<C>,
+    rates: Rates,
     hasher: RandomState,
     clock: C,
 }
 
 impl Admission {
     /// Nobody is connected.
-    pub fn new() -> Self {
-        Self::with_clock(DefaultClock::default())
+    pub fn new(rates: Rates) -> Self {
+        Self::with_clock(rates, DefaultClock::default())
     }
 }
 
 impl Default for Admission {
     fn default() -> Self {
-        Self::new()
+        Self::new(Rates::default())
     }
 }
 
 impl<C: Clock + Clone> Admission<C> {
     /// The same, by another clock.
-    pub fn with_clock(clock: C) -> Self {
+    pub fn with_clock(rates: Rates, clock: C) -> Self {
         Self {
             addresses: Table::shared(CONNECTIONS_PER_ADDRESS_MAX),
             principals: Table::shared(CONNECTIONS_PER_PRINCIPAL_MAX),
-            address_rates: Slots::hashmap_with_clock(per_second(RATE_PER_ADDRESS), clock.clone()),
-            principal_rates: Slots::hashmap_with_clock(per_second(RATE_PER_PRINCIPAL), clock.clone()),
+            address_rates: Slots::hashmap_with_clock(per_second(rates.per_address), clock.clone()),
+            principal_rates: Slots::hashmap_with_clock(per_second(rates.per_principal), clock.clone()),
+            rates,
             hasher: RandomState::new(),
             clock,
         }
@@ -110,7 +129,7 @@ impl<C: Clock + Clone> Admission<C> {
 
     /// The pace of one new connection.
     pub fn pace(&self) -> Pace<C> {
-        let limiter = Single::direct_with_clock(per_second(RATE_PER_CONNECTION), self.clock.clone());
+        let limiter = Single::direct_with_clock(per_second(self.rates.per_connection), self.clock.clone());
         Pace { limiter, clock: self.clock.clone() }
     }
 
@@ -212,7 +231,7 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 fn per_second(rate: u32) -> Quota {
-    Quota::per_second(NonZeroU32::new(rate).expect("no rate of the limits is zero"))
+    Quota::per_second(NonZeroU32::new(rate.max(1)).expect("one is not zero"))
 }
 
 /// Rounded up, so that whoever waits as told is let in.

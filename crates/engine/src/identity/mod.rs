@@ -23,7 +23,7 @@ use dormouse_core::{Code, Failure, Name, Time, Viewer};
 use self::{revocations::Revocations, tickets::Tickets};
 use crate::world::World;
 
-pub use admission::{Admission, Held, Pace};
+pub use admission::{Admission, Held, Pace, Rates};
 pub use keys::{GuestKey, KeyError};
 pub use origin::{BadOrigin, Origins};
 pub use verifier::{KeyFile, KeyProblem, Verifier};

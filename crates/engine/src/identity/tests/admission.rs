@@ -7,7 +7,7 @@ use dormouse_core::limits::{
 use governor::clock::FakeRelativeClock;
 
 use super::*;
-use crate::identity::Admission;
+use crate::identity::{Admission, Rates};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -19,7 +19,7 @@ fn numbered(n: usize) -> IpAddr {
 
 fn admission() -> (Admission<FakeRelativeClock>, FakeRelativeClock) {
     let clock = FakeRelativeClock::default();
-    (Admission::with_clock(clock.clone()), clock)
+    (Admission::with_clock(Rates::default(), clock.clone()), clock)
 }
 
 #[test]
