@@ -26,6 +26,8 @@ export const ANSWER_WINDOW = 64;
 export const SOCKET_FAILURES_MAX = 2;
 /** How often a client on SSE tries a socket again. */
 export const PROBE_MS = 60_000;
+/** … and for the first time: its sockets may have failed only because the host was down. */
+export const FIRST_PROBE_MS = 1_000;
 /** Events that a subscription holds for a reader that does not come; then it ends and names its position. */
 export const EVENTS_BUFFERED_MAX = 10_000;
 /** Outboxes kept side by side in one storage: as many tabs as share it at one time. */

@@ -208,12 +208,14 @@ describe("the choice of transport", () => {
     expect(script.state.transport).toBe("ws");
   });
 
-  it("probes for a socket every minute, and moves to it with nothing lost", () => {
+  it("probes for a socket at once and then every minute, and moves to it with nothing lost", () => {
     const script = new Script();
     fail(script);
     fail(script);
     script.wake().give({ input: "adopt", owner: "u-1", kept: { outbox: OUTBOX, nextN: 5, commands: [] } });
     script.reopen({ in_flight: 1 }).watching({}, 3);
+    expect(script.after(1_000).of("probe")).toHaveLength(1);
+    script.give({ input: "probed", opens: false });
     script.after(25_000).frame({ type: "pong", behind: {} }).after(25_000).frame({ type: "pong", behind: {} });
     expect(script.after(10_000).of("probe")).toHaveLength(1);
     script.give({ input: "probed", opens: false });

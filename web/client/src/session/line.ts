@@ -2,7 +2,7 @@
 import { backoffMs } from "../backoff.js";
 import { faultOfWire, localFault, type Fault } from "../errors.js";
 import type { ErrorFrame, Goodbye, Welcome } from "../frames.js";
-import { CONNECT_MS, PONG_MS, PROBE_MS, SOCKET_FAILURES_MAX, STABLE_MS } from "../limits.js";
+import { CONNECT_MS, FIRST_PROBE_MS, PONG_MS, PROBE_MS, SOCKET_FAILURES_MAX, STABLE_MS } from "../limits.js";
 import { closedFault, flush, recallSent, rejectAll, useOutbox } from "./outbox.js";
 import type { Input, Line } from "./state.js";
 import { ask, endAll, idleSubs, onSubError, positionsOf } from "./subs.js";
@@ -21,7 +21,7 @@ export function onOpened(step: Step, token: string): void {
   if (step.s.line.at !== "opening") return;
   if (step.s.transport === "ws") step.s.socketFailures = 0;
   // Kept over drops of the stream, or one that drops often would never be left for a socket.
-  const probeAt = step.s.probeAt ?? step.env.now + PROBE_MS;
+  const probeAt = step.s.probeAt ?? step.env.now + FIRST_PROBE_MS;
   step.s.probeAt = step.s.transport === "sse" && mayProbe(step) ? probeAt : null;
   step.s.line = { at: "greeting", deadline: step.env.now + CONNECT_MS };
   const { id } = step.s.outbox;

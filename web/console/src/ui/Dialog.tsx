@@ -91,6 +91,7 @@ export function TextField({ label, name, value = "", hint, ...rest }: FieldProps
           defaultValue={value}
           autoComplete="off"
           aria-describedby={hint && `${id}-hint`}
+          onFocus={(event) => event.target.select()}
           {...rest}
         />
       </span>

@@ -25,6 +25,7 @@ interface Props {
 export const ItemRow = memo(function ItemRow({ row, seat, fresh, readOnly, actions }: Props) {
   const { id, item, waiting, ghost, refused } = row;
   const [editing, setEditing] = useState(false);
+  const line = useRef<HTMLLIElement>(null);
   // A thing without a number cannot be named in a command yet; its badge says why the tick does nothing.
   const fixed = readOnly || ghost || isWaitingId(id);
   const edit = () => {
@@ -48,15 +49,17 @@ export const ItemRow = memo(function ItemRow({ row, seat, fresh, readOnly, actio
     refused && "item--refused",
   ];
   return (
-    <li className={look.filter(Boolean).join(" ")} data-id={id} onKeyDown={keys}>
+    <li ref={line} className={look.filter(Boolean).join(" ")} data-id={id} onKeyDown={keys}>
       <div className="item__line">
         <Tick row={row} fixed={fixed} toggle={actions.toggle} />
         {editing && !fixed ? (
           <Edit
             title={item.title}
             actions={actions}
-            done={(title) => {
+            done={(title, byKey) => {
               setEditing(false);
+              // The field goes and would take the keyboard's place along; whoever clicked elsewhere is there already.
+              if (byKey) line.current?.querySelector<HTMLElement>(".tick")?.focus();
               if (title !== undefined) actions.update(id, title);
             }}
           />
@@ -118,16 +121,16 @@ function Text({ row: { item }, fixed, edit }: { row: Row; fixed: boolean; edit()
 }
 
 /** Enter and leaving keep what was typed, Escape does not. A text that the rules would refuse stays open: it is not lost. */
-function Edit({ title, actions, done }: { title: string; actions: RowActions; done(title?: string): void }) {
+function Edit({ title, actions, done }: { title: string; actions: RowActions; done(title: string | undefined, byKey: boolean): void }) {
   const [text, setText] = useState(title);
   const closed = useRef(false);
   const problem = titleProblem(text) ?? (text.trim() === "" ? "It needs at least one letter." : undefined);
 
-  function finish(keep: boolean) {
+  function finish(keep: boolean, byKey: boolean) {
     if (closed.current || (keep && problem)) return;
     closed.current = true;
     actions.typing(false);
-    done(keep && text.trim() !== title ? text.trim() : undefined);
+    done(keep && text.trim() !== title ? text.trim() : undefined, byKey);
   }
   return (
     <span className="item__edit">
@@ -142,11 +145,13 @@ function Edit({ title, actions, done }: { title: string; actions: RowActions; do
             setText(e.target.value);
             actions.typing(true);
           }}
-          onBlur={() => finish(text.trim() !== "")}
+          onBlur={() => finish(text.trim() !== "", false)}
           onKeyDown={(e) => {
             e.stopPropagation();
-            if (e.key === "Enter") finish(true);
-            if (e.key === "Escape") finish(false);
+            // The focus moves on to the tick, which would take the same Enter for a press.
+            if (e.key === "Enter") e.preventDefault();
+            if (e.key === "Enter") finish(true, true);
+            if (e.key === "Escape") finish(false, true);
           }}
         />
       </span>

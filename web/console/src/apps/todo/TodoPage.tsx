@@ -44,7 +44,8 @@ export default function TodoPage({ id }: { id: string }) {
     document.title = `${view ? title : "List"}: Dormouse`;
   }, [title, view]);
 
-  if (room.resumed?.kind === "gone") return <RoomGone />;
+  // Said when one comes too late, or to everybody who is in it.
+  if (error?.name === "gone") return <RoomGone />;
   if (error && (error.code === 4404 || !view))
     return <RoomNotFound words={error.code === 4404 ? undefined : error.message} />;
   return (

@@ -1,0 +1,44 @@
+import { agreed, expect, test } from "../support/test.ts";
+import { Proxy } from "../support/proxy.ts";
+
+test("where sockets do not pass, the list is live all the same", async ({ host, windows }) => {
+  const proxy = await Proxy.to(host.url);
+  const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
+  const ana = await windows.list(id, { name: "Ana", url: proxy.url });
+  const bo = await windows.list(id, { name: "Bo" });
+  await expect(ana.status).toHaveText("Live");
+  expect(proxy.upgrades).toBeGreaterThan(0);
+  await expect(ana.person("Bo")).toContainText("here");
+  await expect(bo.person("Ana")).toContainText("here");
+  await bo.add("Eggs");
+  await expect(ana.row("Eggs")).toBeVisible();
+  await ana.add("Salt", "Tape", "Rope");
+  await bo.tick("Flour").click();
+  await expect(ana.tick("Flour")).toBeChecked();
+  expect(await agreed(host, id, ana, bo)).toEqual(["Flour", "Eggs", "Salt", "Tape", "Rope"]);
+
+  // The stream is cut and comes back where it was.
+  proxy.cut();
+  await expect(ana.status).toHaveText("Offline");
+  await ana.add("Cash box");
+  await bo.add("Coins");
+  await expect(ana.status).toHaveText("Offline, 1 waiting");
+  proxy.mend();
+  await expect(ana.status).toHaveText("Live");
+  await expect(ana.note).toHaveText("You are up to date. One move happened while you were away.");
+  expect(await agreed(host, id, ana, bo)).toEqual(["Flour", "Eggs", "Salt", "Tape", "Rope", "Coins", "Cash box"]);
+  await proxy.close();
+});
+
+test("a browser without sockets works too, and over a reload", async ({ host, windows }) => {
+  const proxy = await Proxy.to(host.url);
+  const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
+  const ana = await windows.list(id, { url: proxy.url });
+  await expect(ana.status).toHaveText("Live");
+  await ana.pullThePlug();
+  await ana.add("Eggs", "Tape");
+  await ana.page.reload();
+  expect(await agreed(host, id, ana)).toEqual(["Flour", "Eggs", "Tape"]);
+  await expect(ana.page.getByRole("slider")).toHaveAttribute("max", "4");
+  await proxy.close();
+});

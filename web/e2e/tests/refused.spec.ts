@@ -1,0 +1,53 @@
+import { agreed, expect, test } from "../support/test.ts";
+
+test("a change of something that is gone is undone in sight, in the rules' own words", async ({ host, windows }) => {
+  const id = await (await host.guest("Host")).list("Saturday market", ["Flour", "Eggs", "Salt"]);
+  const ana = await windows.list(id, { name: "Ana" });
+  const bo = await windows.list(id, { name: "Bo" });
+  await expect(ana.row("Eggs")).toBeVisible();
+  await ana.pullThePlug();
+  await ana.tick("Eggs").click();
+  await ana.rename("Flour", "Flour, 10 kg");
+  await expect(ana.tick("Eggs")).toBeChecked();
+  await bo.remove("Eggs");
+  await bo.remove("Flour");
+  await expect(bo.rows).toHaveCount(1);
+
+  await ana.plugBackIn();
+  const gone = "That one is not on the list any more.";
+  await expect(ana.row("Eggs").getByRole("alert")).toHaveText(`Not ticked. ${gone}`);
+  await expect(ana.rows.filter({ hasText: `Not changed to “Flour, 10 kg”. ${gone}` })).toBeVisible();
+  await ana.plate.getByRole("button", { name: "Put it back in the field" }).click();
+  await expect(ana.field).toHaveValue("Flour, 10 kg");
+  // It has been said; the rows go.
+  expect(await agreed(host, id, ana, bo)).toEqual(["Salt"]);
+});
+
+test("a full list takes nothing more, and what was typed is not lost", async ({ host, windows }) => {
+  const guest = await host.guest("Host");
+  const id = await guest.list("Saturday market");
+  await guest.fill(id, 499);
+  const ana = await windows.list(id);
+  await expect(ana.rows).toHaveCount(499);
+  await ana.pullThePlug();
+  await ana.add("The last one", "One too many");
+  await ana.plugBackIn();
+  const refused = ana.row("One too many");
+  await expect(refused.getByRole("alert")).toContainText("Not added. A list holds 500 things. Clear some that are done.");
+  await expect(ana.row("The last one")).toBeVisible();
+  await refused.getByRole("button", { name: "Put it back in the field" }).click();
+  await expect(ana.field).toHaveValue("One too many");
+  await expect(refused).toHaveCount(0);
+  expect(await agreed(host, id, ana)).toHaveLength(500);
+});
+
+test("a text that is too long is stopped here, and stays to be shortened", async ({ host, windows }) => {
+  const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
+  const ana = await windows.list(id);
+  await ana.field.fill("🐿".repeat(201));
+  await expect(ana.plate.getByRole("alert")).toHaveText("201 characters; 200 is the most.");
+  await ana.field.press("Enter");
+  await ana.field.fill("🐿".repeat(200));
+  await ana.field.press("Enter");
+  expect(await agreed(host, id, ana)).toEqual(["Flour", "🐿".repeat(200)]);
+});
