@@ -54,6 +54,8 @@ limits! {
 
     /// One client frame; also one HTTP body. API Gateway carries 128 KB a message, a command is far smaller.
     FRAME_BYTES_MAX: usize = 64 * 1024;
+    /// Bytes on the line of one message, with the heads of its fragments: a message of many tiny fragments ends here, with 1008.
+    MESSAGE_WIRE_BYTES_MAX: usize = 2 * 64 * 1024;
     /// Nesting of a client's JSON: no command is this deep, and the stack stays flat.
     JSON_DEPTH_MAX: usize = 64;
     /// Keys of one object of a client's JSON: duplicates are found by comparing, so the number must be small.
@@ -94,10 +96,15 @@ limits! {
 
     /// Subscriptions of one connection.
     SUBSCRIPTIONS_MAX: usize = 256;
-    /// Bytes that wait for one slow connection; past it views collapse to the newest, and events close it with `too_slow`.
-    CONNECTION_QUEUE_BYTES_MAX: usize = 1024 * 1024;
-    /// Frames that wait for one slow connection, likewise.
+    /// From this many bytes that wait for one connection, views collapse to the newest, signals are left out, and events wait in the journal.
+    CONNECTION_CROWDED_BYTES: usize = 512 * 1024;
+    /// Bytes that wait for one connection, one frame more or less; the next frame closes it with `too_slow`. Sixteen of the largest views: a
+    /// reader that keeps up gets them all when it comes back.
+    CONNECTION_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+    /// Frames that wait for one connection; the next closes it with `too_slow`. From half of them it is crowded.
     CONNECTION_QUEUE_FRAMES_MAX: usize = 4096;
+    /// A connection that takes not one byte of what waits for this long is gone.
+    WRITE_STALL_MAX: Duration = Duration::from_secs(20);
     /// Frames handed to the socket before one flush.
     FLUSH_FRAMES: usize = 64;
     /// Connections of one host.
@@ -116,6 +123,16 @@ limits! {
     HANDSHAKE: Duration = Duration::from_secs(5);
     /// One request's head.
     HEAD_BYTES_MAX: usize = 16 * 1024;
+    /// Header lines of one request.
+    HEADERS_MAX: usize = 64;
+    /// From the end of a request's head to the end of its body: 64 KiB on a slow line.
+    BODY: Duration = Duration::from_secs(10);
+    /// Connections beyond those allowed that are told so at the same time; in a flood the others are closed without a word.
+    REFUSED_AT_ONCE: usize = 256;
+    /// How long a connection that has been ended is read on, so that the peer gets to read why.
+    LINGER: Duration = Duration::from_secs(1);
+    /// How often an open connection's token is looked at: the longest that a revoked principal stays connected.
+    SESSION_CHECK: Duration = Duration::from_secs(10);
     /// A client pings this often.
     PING: Duration = Duration::from_secs(25);
     /// A connection that was silent this long is gone.
@@ -140,6 +157,8 @@ limits! {
 }
 
 const _: () = assert!(RECORD_BYTES_MAX < RUN_BYTES_MAX, "one record must fit into a run");
+const _: () = assert!(CONNECTION_CROWDED_BYTES < CONNECTION_QUEUE_BYTES_MAX && VIEW_BYTES_MAX < CONNECTION_QUEUE_BYTES_MAX);
+const _: () = assert!(MESSAGE_WIRE_BYTES_MAX > FRAME_BYTES_MAX, "a frame of the largest size is no flood");
 const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX, "a command travels in a frame");
 const _: () = assert!(IN_FLIGHT_MAX <= OUTBOX_ANSWERS_MAX, "a retry must find its first answer");
 const _: () = assert!(OUTBOXES_PER_PRINCIPAL_MAX < OUTBOXES_MAX);

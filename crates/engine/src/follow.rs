@@ -40,12 +40,27 @@ pub(crate) async fn follow(
     outlet: &Arc<dyn Outlet>,
     room: &impl Room,
 ) {
-    let mut moved = engine.shared.registry.follow(address);
+    let mut moved = Moved { engine, address, receiver: Some(engine.shared.registry.follow(address)) };
+    let Some(receiver) = &mut moved.receiver else { return };
     let follower = Follower { engine, address, actor: address.actor(), viewer, outlet };
-    if let Err(failure) = follower.run(from, history_is_same, &mut moved, room).await {
+    if let Err(failure) = follower.run(from, history_is_same, receiver, room).await {
         engine_refusal(&follower, &failure);
     }
-    engine.shared.registry.unfollow(address, moved);
+}
+
+/// Gives its place in the registry back however following ends: hosts drop a follower whose viewer has gone.
+struct Moved<'a> {
+    engine: &'a Engine,
+    address: &'a Address,
+    receiver: Option<tokio::sync::watch::Receiver<u64>>,
+}
+
+impl Drop for Moved<'_> {
+    fn drop(&mut self) {
+        if let Some(receiver) = self.receiver.take() {
+            self.engine.shared.registry.unfollow(self.address, receiver);
+        }
+    }
 }
 
 fn engine_refusal(follower: &Follower<'_>, failure: &Failure) {

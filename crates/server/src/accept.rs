@@ -1,4 +1,6 @@
 //! Accepting connections: counted before anything is read, and given little time for their request's head.
+//!
+//! What HTTP itself cannot answer is answered here: too many connections, and a head that does not come in time.
 
 use std::{
     io,
@@ -9,19 +11,25 @@ use std::{
 
 use axum::Router;
 use dormouse_core::{Code, Failure, frame::server::Said, limits};
-use dormouse_engine::{http::Peer, identity::Held};
+use dormouse_engine::{
+    http::{Api, Peer},
+    identity::Held,
+};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
-    io::AsyncWriteExt,
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
 };
 use tower::ServiceExt;
 
-use crate::Host;
+use crate::{
+    Host,
+    wire::{Wire, say_and_leave},
+};
 
 /// Connections that the kernel holds for us during a storm of reconnects.
 const BACKLOG: u32 = 4096;
@@ -39,14 +47,37 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// A connection that is counted until this is dropped: by the HTTP connection, then by the socket that it became.
+pub(crate) struct Place {
+    api: Arc<Api>,
+    _held: Held<IpAddr>,
+}
+
+impl Place {
+    fn new(api: Arc<Api>, held: Held<IpAddr>) -> Arc<Self> {
+        api.connections.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { api, _held: held })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.api.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(crate) async fn accept(host: Arc<Host>, listener: TcpListener, router: Router) {
+    let refusing = Arc::new(Semaphore::new(limits::REFUSED_AT_ONCE));
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let ip = peer.ip().to_canonical();
                 match host.api.admission.connect(ip) {
-                    Ok(held) => drop(tokio::spawn(serve(host.clone(), stream, ip, held, router.clone()))),
-                    Err(failure) => drop(tokio::spawn(refuse(stream, failure))),
+                    Ok(held) => {
+                        let place = Place::new(host.api.clone(), held);
+                        tokio::spawn(serve(host.clone(), stream, ip, place, router.clone()));
+                    }
+                    Err(failure) => refuse(stream, &failure, &refusing),
                 }
             }
             Err(error) => {
@@ -57,46 +88,68 @@ pub(crate) async fn accept(host: Arc<Host>, listener: TcpListener, router: Route
     }
 }
 
-async fn serve(host: Arc<Host>, stream: TcpStream, peer: IpAddr, held: Held<IpAddr>, router: Router) {
+async fn serve(host: Arc<Host>, stream: TcpStream, peer: IpAddr, place: Arc<Place>, router: Router) {
     // Frames are written whole: waiting for more would only add a round trip.
     let _ = stream.set_nodelay(true);
-    host.api.connections.fetch_add(1, Ordering::Relaxed);
-    let held = Arc::new(held);
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        request.extensions_mut().insert(held.clone());
+        request.extensions_mut().insert(place.clone());
         request.map(axum::body::Body::new)
     });
-    let served = http1::Builder::new()
+    let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HANDSHAKE)
         .max_buf_size(BUFFER)
-        .max_headers(64)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .max_headers(limits::HEADERS_MAX)
+        .serve_connection(TokioIo::new(Wire::new(stream)), TowerToHyperService::new(service))
         .with_upgrades();
-    tokio::pin!(served);
-    tokio::select! {
-        done = &mut served => if let Err(error) = done { tracing::debug!(%error, "a connection ended badly") },
+    let ended = tokio::select! {
+        ended = &mut served => ended,
         () = host.left() => {
-            served.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(limits::DRAIN, served).await;
+            Pin::new(&mut served).graceful_shutdown();
+            let Ok(ended) = tokio::time::timeout(limits::DRAIN, &mut served).await else { return };
+            ended
         }
+    };
+    // A connection that became a socket has no parts left.
+    if let Some(parts) = served.into_parts() {
+        leave(parts.io.into_inner(), ended, parts.read_buf.is_empty()).await;
     }
-    host.api.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Too many: say so in one write, without reading anything.
-async fn refuse(mut stream: TcpStream, failure: Failure) {
-    let body = serde_json::json!({ "error": Said::from(&failure) }).to_string();
+/// HTTP is done with this connection. A head that began and did not end in time has had no answer yet.
+async fn leave(mut wire: Wire, ended: hyper::Result<()>, unread_is_empty: bool) {
+    match ended {
+        Err(error) if error.is_timeout() && !unread_is_empty => {
+            let answer = answer("408 Request Timeout", &Code::Timeout.into());
+            say_and_leave(wire, answer.as_bytes(), limits::LINGER).await;
+        }
+        ended => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+            wire.linger().await;
+        }
+    }
+}
+
+/// Too many: say so in one write, without reading anything. In a flood only some are told; the others are closed.
+fn refuse(stream: TcpStream, failure: &Failure, refusing: &Arc<Semaphore>) {
+    let Ok(permit) = refusing.clone().try_acquire_owned() else { return };
+    let answer = answer("429 Too Many Requests", failure);
+    tokio::spawn(async move {
+        say_and_leave(Wire::new(stream), answer.as_bytes(), limits::LINGER).await;
+        drop(permit);
+    });
+}
+
+/// A whole response for a connection that HTTP does not serve.
+fn answer(status: &str, failure: &Failure) -> String {
+    let body = serde_json::json!({ "error": Said::from(failure) }).to_string();
     let wait = failure.retry_after.unwrap_or(1_000).div_ceil(1_000);
-    let (status, length) = (Code::TooManyConnections.http(), body.len());
-    let answer = format!(
-        "HTTP/1.1 {status} Too Many Requests\r\ncontent-type: application/json\r\nretry-after: {wait}\r\n\
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\nretry-after: {wait}\r\n\
          content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
-    let write = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(1), write).await;
+    )
 }

@@ -1,21 +1,25 @@
 //! One signed-in connection: what it follows, and what its frames ask for. The same for sockets and, in part, for event streams.
+//!
+//! What the engine refuses is not followed: nothing about such an actor may be asked for or told, not even whether it exists.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dormouse_core::{
     Address, Code, Failure, Position,
     frame::{
         As,
-        client::{ClientFrame, Subscribe},
+        client::{ClientFrame, From, Subscribe},
         server::{Said, ServerFrame},
     },
     limits,
+    outbox::CommandId,
 };
 use dormouse_engine::{
     follow::Room,
     identity::{Held, Pace, Session},
     outlet::Outlet,
 };
+use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use crate::{Host, outbound::Outbound};
@@ -26,8 +30,26 @@ pub(crate) struct Connection {
     outbound: Arc<Outbound>,
     outlet: Arc<dyn Outlet>,
     pace: Pace,
-    followed: BTreeMap<(Address, As), Option<JoinHandle<()>>>,
+    followed: BTreeMap<(Address, As), Followed>,
     _held: Held<String>,
+}
+
+#[derive(Default)]
+struct Followed {
+    /// Reads the events, if that is what is followed.
+    follower: Option<JoinHandle<()>>,
+    /// Subscriptions that the engine has not answered yet.
+    asked: u32,
+    /// Whether the engine has answered `resumed`, so that it must be told of the end.
+    stands: bool,
+}
+
+/// What a frame says of a subscription.
+#[derive(Deserialize)]
+struct Outcome<'a> {
+    r#type: &'a str,
+    actor: Option<&'a str>,
+    r#as: Option<As>,
 }
 
 /// A follower waits for room in its connection's queue.
@@ -54,6 +76,12 @@ impl Connection {
     /// Whether the session still stands.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.host.api.identity.check(&self.session)
+    }
+
+    /// How long until [`check`](Self::check) is to be asked: at the latest when the token expires.
+    pub(crate) fn until_check(&self) -> Duration {
+        let left = self.session.expires.since(self.host.api.engine.world().now());
+        limits::SESSION_CHECK.min(left).max(Duration::from_millis(10))
     }
 
     /// Take one frame.
@@ -85,8 +113,7 @@ impl Connection {
             ClientFrame::Unsubscribe { actor, of } => self.unsubscribe(&actor, of),
             ClientFrame::Send { actor, id, command } => self.send(&actor, id, command),
             ClientFrame::Signal { actor, signal } => {
-                let told = self.address(&actor).and_then(|address| {
-                    self.host.api.admission.spend(&self.session)?;
+                let told = self.admit(&actor).and_then(|address| {
                     let connection = Some(self.outbound.id());
                     self.host.api.engine.signal(&address, self.session.viewer.clone(), connection, signal)
                 });
@@ -102,14 +129,22 @@ impl Connection {
         Address::in_tenant(&self.session.tenant, actor).map_err(|_| Code::BadName.into())
     }
 
+    /// The actor's address, if this connection may ask anything of it now. A session that is over ends the connection.
+    fn admit(&self, actor: &str) -> Result<Address, Failure> {
+        let address = self.address(actor)?;
+        self.check().inspect_err(|failure| self.outbound.end(failure.code))?;
+        self.host.api.admission.spend(&self.session)?;
+        Ok(address)
+    }
+
     fn error(&self, failure: &Failure, actor: Option<&str>, of: Option<As>) {
         self.outbound.frame(ServerFrame::Error { failure: Said::from(failure), actor, r#as: of }.text());
     }
 
     /// Follow an actor. A second subscription to the same takes the place of the first.
     pub(crate) async fn subscribe(&mut self, wanted: Subscribe) {
-        let admitted = self.address(&wanted.actor).and_then(|address| {
-            self.host.api.admission.spend(&self.session)?;
+        self.settle();
+        let admitted = self.admit(&wanted.actor).and_then(|address| {
             let known = self.followed.contains_key(&(address.clone(), wanted.of));
             if !known && self.followed.len() >= limits::SUBSCRIPTIONS_MAX {
                 return Err(Code::TooManySubscriptions.into());
@@ -120,37 +155,78 @@ impl Connection {
             Ok(address) => address,
             Err(failure) => return self.error(&failure, Some(&wanted.actor), Some(wanted.of)),
         };
+        let key = (address.clone(), wanted.of);
+        let followed = self.followed.entry(key.clone()).or_default();
+        followed.asked += 1;
+        if let Some(before) = followed.follower.take() {
+            before.abort();
+        }
         let engine = self.host.api.engine.clone();
         engine.subscribe(&address, &self.session.viewer, &wanted, &self.outlet).await;
-        let follower = (wanted.of == As::Events).then(|| {
-            let (viewer, outlet) = (self.session.viewer.clone(), self.outlet.clone());
-            let (address, room) = (address.clone(), QueueRoom(self.outbound.clone()));
-            tokio::spawn(async move { engine.follow(address, viewer, wanted.from, outlet, room).await })
-        });
-        if let Some(Some(before)) = self.followed.insert((address, wanted.of), follower) {
-            before.abort();
+        if wanted.of == As::Events {
+            // Whoever may not see the actor has been told so by now; a follower would tell where its history stands.
+            self.settle();
+            if self.followed.contains_key(&key) {
+                let follower = self.follow(address, wanted.from);
+                self.followed.entry(key).or_default().follower = Some(follower);
+            }
+        }
+    }
+
+    fn follow(&self, address: Address, from: From) -> JoinHandle<()> {
+        let (engine, viewer, outlet) = (self.host.api.engine.clone(), self.session.viewer.clone(), self.outlet.clone());
+        let room = QueueRoom(self.outbound.clone());
+        tokio::spawn(async move { engine.follow(address, viewer, from, outlet, room).await })
+    }
+
+    /// Learn what became of subscriptions.
+    fn settle(&mut self) {
+        for frame in self.outbound.outcomes() {
+            let outcome = serde_json::from_slice(&frame).ok();
+            let Some(Outcome { r#type, actor: Some(actor), r#as: Some(of) }) = outcome else { continue };
+            let Ok(address) = self.address(actor) else { continue };
+            if r#type == "resumed" {
+                let followed = self.followed.entry((address, of)).or_default();
+                followed.asked = followed.asked.saturating_sub(1);
+                followed.stands = true;
+            } else {
+                self.refused(address, of);
+            }
+        }
+    }
+
+    fn refused(&mut self, address: Address, of: As) {
+        let key = (address, of);
+        let Some(followed) = self.followed.get_mut(&key) else { return };
+        followed.asked = followed.asked.saturating_sub(1);
+        if followed.asked == 0 {
+            let followed = self.followed.remove(&key).unwrap_or_default();
+            self.leave(&key.0, of, followed);
         }
     }
 
     fn unsubscribe(&mut self, actor: &str, of: As) {
         let Ok(address) = self.address(actor) else { return self.error(&Code::BadName.into(), Some(actor), Some(of)) };
-        if let Some(follower) = self.followed.remove(&(address.clone(), of)) {
-            self.leave(&address, of, follower);
+        if let Some(followed) = self.followed.remove(&(address.clone(), of)) {
+            self.leave(&address, of, Followed { stands: true, ..followed });
         }
     }
 
-    fn leave(&self, address: &Address, of: As, follower: Option<JoinHandle<()>>) {
-        if let Some(follower) = follower {
+    /// One that never stood needs no word to the engine, which would have to wake the actor for it.
+    fn leave(&self, address: &Address, of: As, followed: Followed) {
+        let is_watched = followed.stands || followed.follower.is_some();
+        if let Some(follower) = followed.follower {
             follower.abort();
         }
-        self.host.api.engine.unsubscribe(address, self.outbound.id(), of);
+        if is_watched {
+            self.host.api.engine.unsubscribe(address, self.outbound.id(), of);
+        }
     }
 
-    fn send(&self, actor: &str, id: dormouse_core::outbox::CommandId, command: Arc<[u8]>) {
-        let admitted = self.address(actor).and_then(|address| {
-            self.host.api.admission.spend(&self.session)?;
+    fn send(&self, actor: &str, id: CommandId, command: Arc<[u8]>) {
+        let admitted = self.admit(actor).and_then(|address| {
             self.host.api.engine.kind(&address.kind)?;
-            Ok(address)
+            if self.outbound.begin_command() { Ok(address) } else { Err(Code::InFlight.into()) }
         });
         match admitted {
             Ok(address) => {
@@ -164,12 +240,13 @@ impl Connection {
         }
     }
 
-    async fn ping(&self, positions: BTreeMap<String, Position>) {
+    async fn ping(&mut self, positions: BTreeMap<String, Position>) {
+        self.settle();
         let mut behind = BTreeMap::new();
         for (actor, held) in positions {
             // Only what this connection follows: a ping must not tell whether an actor exists.
             let Ok(address) = self.address(&actor) else { continue };
-            let follows = |of| self.followed.contains_key(&(address.clone(), of));
+            let follows = |of| self.followed.get(&(address.clone(), of)).is_some_and(|followed| followed.stands);
             if !follows(As::View) && !follows(As::Events) {
                 continue;
             }
@@ -184,8 +261,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.outbound.close();
-        for ((address, of), follower) in std::mem::take(&mut self.followed) {
-            self.leave(&address, of, follower);
+        for ((address, of), followed) in std::mem::take(&mut self.followed) {
+            self.leave(&address, of, Followed { stands: true, ..followed });
         }
     }
 }

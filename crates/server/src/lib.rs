@@ -8,18 +8,26 @@ mod console;
 mod outbound;
 mod socket;
 mod stream;
+mod wire;
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use axum::{Router, extract::FromRef, routing::get};
-use dormouse_core::limits;
+use axum::{
+    Router,
+    extract::{FromRef, Request},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use dormouse_core::{Failure, limits};
 use dormouse_engine::{http::Api, outlet::ConnectionId};
 use tokio::{net::TcpListener, sync::watch};
 
@@ -59,6 +67,11 @@ impl Host {
     pub(crate) async fn left(&self) {
         // The sender lives as long as this does.
         let _ = self.leaving.subscribe().wait_for(|leaving| *leaving).await;
+    }
+
+    /// What to answer to a token that is none: guessing costs what any unsigned request costs.
+    pub(crate) fn guessed(&self, peer: IpAddr, failure: Failure) -> Failure {
+        self.api.admission.request(peer).err().unwrap_or(failure)
     }
 
     /// Each connection returns in its own time, so that they do not come back together.
@@ -127,17 +140,29 @@ impl Server {
 }
 
 fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
-    let state = AppState { host: host.clone() };
     let render = Arc::new(metrics);
-    let sockets = Router::new()
-        .route("/v1/connect", get(socket::connect))
-        .route("/v1/{kind}/{id}/stream", get(stream::stream))
-        .with_state(state);
     let metrics = get(move || {
         let render = render.clone();
         async move { render.as_ref().as_ref().map_or_else(String::new, |render| render()) }
     });
-    dormouse_engine::http::router(host.api.clone()).merge(sockets).route("/metrics", metrics).fallback(console::file)
+    let routes = Router::new()
+        .route("/v1/connect", get(socket::connect))
+        .route("/v1/{kind}/{id}/stream", get(stream::stream))
+        .with_state(AppState { host: host.clone() })
+        .route("/metrics", metrics)
+        .fallback(console::file);
+    dormouse_engine::http::router_with(host.api.clone(), routes).layer(middleware::from_fn(end_after_chunks))
+}
+
+/// A request with a length *and* chunks is read by its chunks, and reaches us without its length. What follows it on the connection may
+/// be the rest of a body by somebody else's reading, so nothing is read after any request in chunks.
+async fn end_after_chunks(request: Request, next: Next) -> Response {
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut response = next.run(request).await;
+    if chunked {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Forget what rate limits no longer need, from this one task.

@@ -1,10 +1,13 @@
 //! What waits to be written to one connection: bounded, and views collapse to the newest.
+//!
+//! It also notes what the engine's frames answer, since every frame passes here: which subscriptions stand, and how many commands are
+//! unanswered.
 
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -20,12 +23,16 @@ pub(crate) struct Outbound {
     ready: Notify,
     room: Notify,
     closed: AtomicBool,
+    /// Commands that were taken and not answered yet.
+    unanswered: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// `resumed` and `error` frames of subscriptions, until [`Outbound::outcomes`] takes them; at most a few for each.
+    outcomes: Vec<Bytes>,
     /// Why the connection must close, once what waits has been written.
     ending: Option<Code>,
 }
@@ -57,7 +64,28 @@ impl Outbound {
             ready: Notify::new(),
             room: Notify::new(),
             closed: AtomicBool::new(false),
+            unanswered: AtomicUsize::new(0),
         })
+    }
+
+    /// Count a command that is given to the engine. `false` if as many as may be are unanswered.
+    pub(crate) fn begin_command(&self) -> bool {
+        // Only the connection's own task counts up.
+        let may = self.unanswered.load(Ordering::Relaxed) < limits::IN_FLIGHT_MAX;
+        if may {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// What became of subscriptions since the last call.
+    pub(crate) fn outcomes(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.queue().outcomes)
+    }
+
+    /// Whether the connection must close.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.queue().ending.is_some()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -66,7 +94,25 @@ impl Outbound {
 
     /// A frame of the connection's own.
     pub(crate) fn frame(&self, frame: impl Into<Bytes>) {
-        self.push(Outgoing::Frame(frame.into()));
+        self.enqueue(Outgoing::Frame(frame.into()), None);
+    }
+
+    fn enqueue(&self, outgoing: Outgoing, outcome: Option<Bytes>) {
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let mut queue = self.queue();
+        queue.outcomes.extend(outcome);
+        if queue.ending.is_some() {
+            return;
+        }
+        let was_empty = queue.waiting.is_empty();
+        queue.take(outgoing);
+        let wake = was_empty || queue.ending.is_some();
+        drop(queue);
+        if wake {
+            self.ready.notify_one();
+        }
     }
 
     /// Close after what waits has been written. The first reason stays.
@@ -92,7 +138,7 @@ impl Outbound {
             return queue.ending.map(Next::End);
         };
         queue.bytes -= waiting.bytes();
-        let has_room = !queue.is_half_full();
+        let has_room = !queue.is_crowded();
         drop(queue);
         if has_room {
             self.room.notify_waiters();
@@ -113,7 +159,7 @@ impl Outbound {
             if self.closed.load(Ordering::Acquire) {
                 return false;
             }
-            if !self.queue().is_half_full() {
+            if !self.queue().is_crowded() {
                 return true;
             }
             room.await;
@@ -127,27 +173,43 @@ impl Outlet for Outbound {
     }
 
     fn push(&self, outgoing: Outgoing) {
-        if self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let mut queue = self.queue();
-        if queue.ending.is_some() {
-            return;
-        }
-        let was_empty = queue.waiting.is_empty();
-        queue.take(outgoing);
-        let wake = was_empty || queue.ending.is_some();
-        drop(queue);
-        if wake {
-            self.ready.notify_one();
+        let outcome = match &outgoing {
+            Outgoing::Frame(frame) => match Answers::to(frame) {
+                Some(Answers::Command) => {
+                    self.unanswered.fetch_sub(1, Ordering::Relaxed);
+                    None
+                }
+                Some(Answers::Subscription) => Some(frame.clone()),
+                None => None,
+            },
+            Outgoing::Passing(_) | Outgoing::View { .. } => None,
+        };
+        self.enqueue(outgoing, outcome);
+    }
+}
+
+/// What a frame of the engine answers.
+enum Answers {
+    Command,
+    Subscription,
+}
+
+impl Answers {
+    /// By the type, which [`ServerFrame`](dormouse_core::frame::server::ServerFrame) always puts first.
+    fn to(frame: &[u8]) -> Option<Self> {
+        let (kind, _) = frame.strip_prefix(br#"{"type":""#)?.split_at_checked(8)?;
+        match kind {
+            b"accepted" | b"rejected" => Some(Self::Command),
+            _ if kind.starts_with(b"resumed") || kind.starts_with(b"error") => Some(Self::Subscription),
+            _ => None,
         }
     }
 }
 
 impl Queue {
-    fn is_half_full(&self) -> bool {
-        self.bytes >= limits::CONNECTION_QUEUE_BYTES_MAX / 2
-            || self.waiting.len() >= limits::CONNECTION_QUEUE_FRAMES_MAX / 2
+    /// From here on whoever can wait does, and what can be left out is.
+    fn is_crowded(&self) -> bool {
+        self.bytes >= limits::CONNECTION_CROWDED_BYTES || self.waiting.len() >= limits::CONNECTION_QUEUE_FRAMES_MAX / 2
     }
 
     fn is_full(&self) -> bool {
@@ -155,20 +217,21 @@ impl Queue {
     }
 
     fn take(&mut self, outgoing: Outgoing) {
+        if self.is_full() {
+            self.ending = Some(Code::TooSlow);
+            return;
+        }
         match outgoing {
-            Outgoing::Passing(_) if self.is_half_full() => {}
+            Outgoing::Passing(_) if self.is_crowded() => {}
             Outgoing::Frame(frame) | Outgoing::Passing(frame) => self.add(Waiting::Frame(frame)),
             Outgoing::View { actor, frame, whole } => {
                 let mut frame = frame;
-                if self.is_half_full() {
+                if self.is_crowded() {
                     self.collapse(&actor);
                     frame = whole.frame();
                 }
                 self.add(Waiting::View { actor, frame });
             }
-        }
-        if self.is_full() {
-            self.ending = Some(Code::TooSlow);
         }
     }
 

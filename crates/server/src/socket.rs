@@ -1,12 +1,13 @@
 //! WebSockets: `hello` first, then frames both ways, with one flush for as many as wait.
+//!
+//! The library reads and writes frames and says what is wrong with one; the closing of a connection is spelled here.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{
-        Extension, State,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
+    body::Body,
+    extract::{Extension, Request, State},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use dormouse_core::{
@@ -18,85 +19,154 @@ use dormouse_core::{
     limits,
     outbox::OutboxId,
 };
-use dormouse_engine::{
-    http::{Refused, VERSION},
-    identity::Held,
-};
-use futures_util::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use dormouse_engine::http::{Peer, Refused, VERSION};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        error::ProtocolError,
+        handshake::server::create_response_with_body,
+        protocol::{
+            CloseFrame, Role, WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{CloseCode, Data, OpCode},
+            },
+        },
+    },
+};
 
 use crate::{
     AppState, Host,
+    accept::Place,
     connection::Connection,
     outbound::{Next, Outbound},
+    wire::Wire,
 };
+
+type Socket = WebSocketStream<Wire>;
 
 const PROTOCOL: &str = "dormouse.v1";
 
 /// Buffers of one socket. Small: an idle connection's memory is mostly these.
 const BUFFER: usize = 4 * 1024;
 
-/// How often an open connection's token is looked at.
-const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// The masked head of a control frame.
+const CONTROL_HEAD: usize = 6;
 
-/// The longest that one write may take before the connection counts as too slow.
-const WRITE_MAX: Duration = Duration::from_secs(20);
-
-pub(crate) async fn connect(
-    State(state): State<AppState>,
-    Extension(held): Extension<Arc<Held<std::net::IpAddr>>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Response {
-    let Ok(upgrade) = upgrade else {
-        let message = "this path takes WebSocket connections of subprotocol dormouse.v1; see docs/protocol.md";
-        return Refused(Failure::new(Code::BadFrame, message)).into_response();
-    };
-    upgrade
-        .protocols([PROTOCOL])
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
-        .max_write_buffer_size(limits::CONNECTION_QUEUE_BYTES_MAX + limits::VIEW_BYTES_MAX)
-        .max_message_size(limits::FRAME_BYTES_MAX)
-        .max_frame_size(limits::FRAME_BYTES_MAX)
-        .on_upgrade(move |socket| serve(state.host, socket, held))
+/// How a connection ends.
+enum Parting {
+    /// With `goodbye` and the code's close code.
+    Said(Failure),
+    /// With a close code of the transport alone: what the peer sends are no frames, so it is told nothing in frames.
+    Broken(CloseCode),
+    /// The peer closed; the library has its answer ready.
+    Answered,
+    /// There is nobody to tell.
+    Gone,
 }
 
-async fn serve(host: Arc<Host>, mut socket: WebSocket, _held: Arc<Held<std::net::IpAddr>>) {
-    let outbound = Outbound::new(host.next_connection());
-    let spoken = socket.protocol().is_some_and(|protocol| protocol == PROTOCOL);
-    let hello = if spoken { hello(&mut socket).await } else { Err(Some(Code::UnsupportedVersion.into())) };
-    let begun = hello.and_then(|(token, outbox)| {
-        let session = host.api.identity.verify(&token).map_err(Some)?;
-        let connection = Connection::new(host.clone(), session, outbound.clone()).map_err(Some)?;
-        outbound.frame(welcome(&host, &connection, outbox));
-        Ok(connection)
-    });
-    match begun {
-        Ok(connection) => Box::pin(converse(host, socket, connection, outbound)).await,
-        Err(Some(failure)) => dismiss(socket, &failure).await,
-        Err(None) => {}
+impl From<Failure> for Parting {
+    fn from(failure: Failure) -> Self {
+        Self::Said(failure)
     }
 }
 
-/// The first frame. `None` if the peer is gone.
-async fn hello(socket: &mut WebSocket) -> Result<(String, Option<OutboxId>), Option<Failure>> {
-    let Ok(first) = tokio::time::timeout(limits::HANDSHAKE, socket.recv()).await else {
-        return Err(Some(Code::Timeout.into()));
+impl From<Code> for Parting {
+    fn from(code: Code) -> Self {
+        Self::Said(code.into())
+    }
+}
+
+pub(crate) async fn connect(
+    State(state): State<AppState>,
+    Extension(place): Extension<Arc<Place>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+) -> Response {
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let (Some(upgrade), Ok(mut response)) = (upgrade, create_response_with_body(&request, Body::empty)) else {
+        let message = "this path takes WebSocket connections of subprotocol dormouse.v1; see docs/protocol.md";
+        return Refused(Failure::new(Code::BadFrame, message)).into_response();
     };
-    let text = match first {
+    let spoken = speaks(request.headers());
+    if spoken {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    }
+    tokio::spawn(async move {
+        if let Some(socket) = upgraded(upgrade).await {
+            serve(state.host, socket, spoken, peer).await;
+        }
+        drop(place);
+    });
+    response
+}
+
+/// Whether the client offers our subprotocol, among others or alone.
+fn speaks(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    offers.flat_map(|offer| offer.split(',')).any(|name| name.trim() == PROTOCOL)
+}
+
+/// The socket without the layers that HTTP put around it. `None` if the peer left before its upgrade.
+async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
+    let parts = upgrade.await.ok()?.downcast::<TokioIo<Wire>>().ok()?;
+    let mut wire = parts.io.into_inner();
+    wire.begin_messages();
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_write_buffer_size(2 * limits::VIEW_BYTES_MAX)
+        .max_message_size(Some(limits::FRAME_BYTES_MAX))
+        .max_frame_size(Some(limits::FRAME_BYTES_MAX));
+    Some(WebSocketStream::from_partially_read(wire, parts.read_buf.into(), Role::Server, Some(config)).await)
+}
+
+async fn serve(host: Arc<Host>, mut socket: Socket, spoken: bool, peer: IpAddr) {
+    let parting = match begin(&host, &mut socket, spoken, peer).await {
+        Ok((connection, outbound)) => Box::pin(converse(&host, &mut socket, connection, outbound)).await,
+        Err(parting) => parting,
+    };
+    part(&host, socket, parting).await;
+}
+
+/// From the upgrade to `welcome`.
+async fn begin(
+    host: &Arc<Host>,
+    socket: &mut Socket,
+    spoken: bool,
+    peer: IpAddr,
+) -> Result<(Connection, Arc<Outbound>), Parting> {
+    if !spoken {
+        return Err(Code::UnsupportedVersion.into());
+    }
+    let hello = tokio::time::timeout(limits::HANDSHAKE, hello(socket)).await;
+    let (token, outbox) = hello.unwrap_or_else(|_| Err(Code::Timeout.into()))?;
+    let session = host.api.identity.verify(&token).map_err(|failure| host.guessed(peer, failure))?;
+    let outbound = Outbound::new(host.next_connection());
+    let connection = Connection::new(host.clone(), session, outbound.clone())?;
+    outbound.frame(welcome(host, &connection, outbox));
+    Ok((connection, outbound))
+}
+
+/// The first frame.
+async fn hello(socket: &mut Socket) -> Result<(String, Option<OutboxId>), Parting> {
+    let text = match socket.next().await {
         Some(Ok(Message::Text(text))) => text,
-        Some(Ok(Message::Binary(_))) => return Err(Some(Code::BinaryFrame.into())),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Err(Some(Code::HelloFirst.into())),
-        Some(Ok(Message::Close(_))) | None => return Err(None),
-        Some(Err(error)) => return Err(transport_failure(&error)),
+        Some(Ok(Message::Binary(_))) => return Err(Code::BinaryFrame.into()),
+        Some(Ok(Message::Close(_))) => return Err(Parting::Answered),
+        Some(Ok(_)) => return Err(Code::HelloFirst.into()),
+        Some(Err(error)) => return Err(broken(&error, socket)),
+        None => return Err(Parting::Gone),
     };
-    match dormouse_core::frame::client::parse(&text) {
-        Ok(ClientFrame::Hello { token, outbox }) => Ok((token, outbox)),
-        Ok(_) => Err(Some(Code::HelloFirst.into())),
-        Err(failure) => Err(Some(failure)),
+    socket.get_mut().heard();
+    match dormouse_core::frame::client::parse(&text)? {
+        ClientFrame::Hello { token, outbox } => Ok((token, outbox)),
+        _ => Err(Code::HelloFirst.into()),
     }
 }
 
@@ -117,121 +187,142 @@ fn welcome(host: &Host, connection: &Connection, outbox: Option<OutboxId>) -> St
     ServerFrame::Welcome { principal, outbox: &outbox, in_flight, limits, server }.text()
 }
 
-async fn converse(host: Arc<Host>, socket: WebSocket, mut connection: Connection, outbound: Arc<Outbound>) {
-    let (mut sink, mut incoming) = socket.split();
+/// From `welcome` to the end; returns how it is to end.
+async fn converse(host: &Host, socket: &mut Socket, mut connection: Connection, outbound: Arc<Outbound>) -> Parting {
     let left = host.left();
     tokio::pin!(left);
-    let mut leaving = false;
     let mut heard = Instant::now();
-    let mut check = Instant::now() + CHECK_EVERY.min(time_left(&host, &connection));
-    loop {
-        tokio::select! {
-            biased;
-            () = outbound.ready() => {
-                match tokio::time::timeout(WRITE_MAX, flush(&host, &mut sink, &outbound)).await {
-                    Ok(Ok(true)) => {}
-                    _ => return,
-                }
-            }
-            message = incoming.next() => {
+    // One timer for the whole connection, moved only when it has run out.
+    let check = tokio::time::sleep(connection.until_check());
+    tokio::pin!(check);
+    let parting = loop {
+        // Not biased: neither a room in uproar nor a busy client keeps the others waiting.
+        let turn = tokio::select! {
+            () = outbound.ready() => flush(socket, &outbound).await,
+            message = socket.next() => {
                 heard = Instant::now();
-                match message {
-                    Some(Ok(Message::Text(text))) => {
-                        connection.take(&text).await;
-                        take_what_waits(&mut connection, &mut incoming, &outbound).await;
-                    }
-                    Some(Ok(Message::Binary(_))) => outbound.end(Code::BinaryFrame),
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => connection.control(),
-                    Some(Ok(Message::Close(_))) | None => return,
-                    Some(Err(error)) => match transport_failure(&error) {
-                        Some(failure) => outbound.end(failure.code),
-                        None => return,
-                    },
-                }
+                take(message, socket, &mut connection, &outbound).await
             }
-            () = tokio::time::sleep_until(check) => {
-                if heard.elapsed() >= limits::SILENCE_MAX {
-                    outbound.end(Code::Timeout);
-                } else if let Err(failure) = connection.check() {
-                    outbound.end(failure.code);
-                }
-                check = Instant::now() + CHECK_EVERY.min(time_left(&host, &connection));
+            () = &mut check => {
+                check.as_mut().reset(Instant::now() + connection.until_check());
+                let silent = heard.elapsed() >= limits::SILENCE_MAX;
+                let stands = if silent { Err(Code::Timeout.into()) } else { connection.check() };
+                stands.map_err(Parting::Said)
             }
-            () = &mut left, if !leaving => {
-                leaving = true;
-                outbound.end(Code::Draining);
-            }
+            () = &mut left => Err(Code::Draining.into()),
+        };
+        if let Err(parting) = turn {
+            break parting;
         }
+    };
+    match parting {
+        // What waits was promised before the end came.
+        Parting::Said(failure) => {
+            outbound.end(failure.code);
+            flush(socket, &outbound).await.err().unwrap_or(Parting::Said(failure))
+        }
+        parting => parting,
     }
 }
 
-/// Until the session's token expires.
-fn time_left(host: &Host, connection: &Connection) -> Duration {
-    let left = connection.session().expires.since(host.api.engine.world().now());
-    left.max(Duration::from_millis(10))
-}
+type Heard = Option<Result<Message, Error>>;
 
-/// Frames that have arrived already are taken in one go, so that their commands can share a run.
-async fn take_what_waits(connection: &mut Connection, incoming: &mut SplitStream<WebSocket>, outbound: &Outbound) {
-    for _ in 0..limits::IN_FLIGHT_MAX {
-        let Some(Some(next)) = futures_util::FutureExt::now_or_never(incoming.next()) else { return };
-        match next {
-            Ok(Message::Text(text)) => connection.take(&text).await,
-            Ok(Message::Ping(_) | Message::Pong(_)) => connection.control(),
-            Ok(Message::Binary(_)) => return outbound.end(Code::BinaryFrame),
-            Ok(Message::Close(_)) => return,
-            Err(error) => return outbound.end(transport_failure(&error).map_or(Code::Timeout, |failure| failure.code)),
-        }
-    }
-}
-
-/// Write what waits, with one flush. `false` once the connection has been closed.
-async fn flush(
-    host: &Host,
-    sink: &mut SplitSink<WebSocket, Message>,
+/// Take a message, and in one go those that have arrived already, so that their commands can share a run.
+async fn take(
+    first: Heard,
+    socket: &mut Socket,
+    connection: &mut Connection,
     outbound: &Outbound,
-) -> Result<bool, axum::Error> {
+) -> Result<(), Parting> {
+    take_one(first, socket, connection).await?;
+    for _ in 1..limits::IN_FLIGHT_MAX {
+        if outbound.is_ending() {
+            return Ok(());
+        }
+        let Some(next) = socket.next().now_or_never() else { return Ok(()) };
+        take_one(next, socket, connection).await?;
+    }
+    Ok(())
+}
+
+async fn take_one(message: Heard, socket: &mut Socket, connection: &mut Connection) -> Result<(), Parting> {
+    match message {
+        Some(Ok(Message::Text(text))) => {
+            socket.get_mut().heard();
+            connection.take(&text).await;
+            Ok(())
+        }
+        Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
+            socket.get_mut().heard_control(CONTROL_HEAD + bytes.len());
+            connection.control();
+            Ok(())
+        }
+        Some(Ok(Message::Close(_))) => Err(Parting::Answered),
+        Some(Ok(Message::Binary(_) | Message::Frame(_))) => Err(Code::BinaryFrame.into()),
+        Some(Err(error)) => Err(broken(&error, socket)),
+        None => Err(Parting::Gone),
+    }
+}
+
+/// Write what waits, with one flush, up to the end if it has come.
+async fn flush(socket: &mut Socket, outbound: &Outbound) -> Result<(), Parting> {
     loop {
         for _ in 0..limits::FLUSH_FRAMES {
             match outbound.try_next() {
-                None => {
-                    sink.flush().await?;
-                    return Ok(true);
-                }
+                None => return socket.flush().await.map_err(gone),
                 Some(Next::Frame(frame)) => {
-                    let text = Utf8Bytes::try_from(frame).map_err(axum::Error::new)?;
-                    sink.feed(Message::Text(text)).await?;
+                    // Our own frames are JSON: not validated again for each who gets them.
+                    let frame = Frame::message(frame, OpCode::Data(Data::Text), true);
+                    socket.feed(Message::Frame(frame)).await.map_err(gone)?;
                 }
-                Some(Next::End(code)) => {
-                    let failure = Failure::from(code).retry_after(host.return_after());
-                    sink.feed(Message::Text(goodbye(&failure).into())).await?;
-                    sink.send(Message::Close(Some(close_frame(code)))).await?;
-                    return Ok(false);
-                }
+                Some(Next::End(code)) => return Err(code.into()),
             }
         }
-        sink.flush().await?;
+        socket.flush().await.map_err(gone)?;
     }
 }
 
-fn goodbye(failure: &Failure) -> String {
-    ServerFrame::Goodbye { failure: Said::from(failure) }.text()
+fn gone(error: Error) -> Parting {
+    tracing::debug!(%error, "a connection could not be written to");
+    Parting::Gone
 }
 
-fn close_frame(code: Code) -> CloseFrame {
-    CloseFrame { code: code.close(), reason: code.name().into() }
+/// How to end a connection on which this was read.
+fn broken(error: &Error, socket: &Socket) -> Parting {
+    match error {
+        Error::Capacity(_) => Code::TooLarge.into(),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Parting::Gone,
+        Error::Protocol(_) => Parting::Broken(CloseCode::Protocol),
+        Error::Utf8(_) => Parting::Broken(CloseCode::Invalid),
+        Error::Io(_) if socket.get_ref().is_flooded() => Parting::Broken(CloseCode::Policy),
+        _ => Parting::Gone,
+    }
 }
 
-async fn dismiss(mut socket: WebSocket, failure: &Failure) {
+/// Say goodbye, close, and give the peer a moment to read it.
+async fn part(host: &Host, mut socket: Socket, parting: Parting) {
     let farewell = async {
-        socket.send(Message::Text(goodbye(failure).into())).await?;
-        socket.send(Message::Close(Some(close_frame(failure.code)))).await
+        match parting {
+            Parting::Said(failure) => {
+                let code = failure.code;
+                socket.feed(Message::text(goodbye(host, failure))).await?;
+                socket.send(close(CloseCode::from(code.close()), code.name())).await
+            }
+            Parting::Broken(code) => socket.send(close(code, "")).await,
+            Parting::Answered => socket.flush().await,
+            Parting::Gone => Err(Error::ConnectionClosed),
+        }
     };
-    let _ = tokio::time::timeout(limits::HANDSHAKE, farewell).await;
+    if let Ok(Ok(())) = tokio::time::timeout(limits::HANDSHAKE, farewell).await {
+        socket.get_mut().linger().await;
+    }
 }
 
-/// What the peer is told of a broken transport; `None` if there is nobody to tell. The library has sent the close code of RFC 6455.
-fn transport_failure(error: &axum::Error) -> Option<Failure> {
-    let text = error.to_string();
-    text.contains("too long").then(|| Code::TooLarge.into())
+fn goodbye(host: &Host, failure: Failure) -> String {
+    let wait = failure.retry_after.unwrap_or_else(|| host.return_after());
+    ServerFrame::Goodbye { failure: Said::from(&failure.retry_after(wait)) }.text()
+}
+
+fn close(code: CloseCode, reason: &'static str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }

@@ -1,9 +1,9 @@
 //! Event streams: the frames of a socket over SSE, for clients whose way to a socket is barred.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Path, Query, Request, State, rejection::QueryRejection},
+    extract::{Extension, Query, State, rejection::QueryRejection},
     http::HeaderMap,
     response::{
         IntoResponse, Response,
@@ -11,7 +11,7 @@ use axum::{
     },
 };
 use dormouse_core::{
-    Code, Failure,
+    Address, Code, Failure,
     frame::{
         As,
         client::{From, Subscribe},
@@ -19,10 +19,11 @@ use dormouse_core::{
     },
 };
 use dormouse_engine::{
-    http::{Refused, bearer},
+    http::{InPath, Peer, Refused, bearer},
     identity::Session,
 };
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::{
     AppState, Host,
@@ -45,31 +46,28 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn stream(
     State(state): State<AppState>,
-    Path((kind, id)): Path<(String, String)>,
+    Extension(Peer(peer)): Extension<Peer>,
+    InPath((kind, id)): InPath<(String, String)>,
     wanted: Result<Query<Wanted>, QueryRejection>,
-    request: Request,
-) -> Response {
-    match begin(&state.host, format!("{kind}/{id}"), wanted, request.headers()).await {
-        Ok(response) => response,
-        Err(failure) => Refused(failure).into_response(),
-    }
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let Query(wanted) = wanted.map_err(|_| Code::BadQuery)?;
+    let session = session(&state.host, peer, wanted.token.as_deref(), &headers)?;
+    let actor = format!("{kind}/{id}");
+    Address::in_tenant(&session.tenant, &actor).map_err(|_| Code::BadName)?;
+    let from = resume(wanted.from.as_deref(), &headers)?;
+    let subscribe = Subscribe { actor, of: wanted.of, from, etag: wanted.etag };
+    Ok(begin(&state.host, session, subscribe).await?)
 }
 
-async fn begin(
-    host: &Arc<Host>,
-    actor: String,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let Query(wanted) = wanted.map_err(|_| Code::BadQuery)?;
-    let session = session(host, wanted.token.as_deref(), headers)?;
-    let from = resume(wanted.from.as_deref(), headers)?;
+async fn begin(host: &Arc<Host>, session: Session, subscribe: Subscribe) -> Result<Response, Failure> {
     let outbound = Outbound::new(host.next_connection());
     let mut connection = Connection::new(host.clone(), session, outbound.clone())?;
-    connection.subscribe(Subscribe { actor, of: wanted.of, from, etag: wanted.etag }).await;
-    let stream =
-        futures_util::stream::unfold(Streaming { host: host.clone(), connection, outbound, ended: false }, next);
+    connection.subscribe(subscribe).await;
+    let check = Instant::now() + connection.until_check();
+    let streaming = Streaming { host: host.clone(), connection, outbound, check, ended: false };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let stream = futures_util::stream::unfold(streaming, next);
     let mut response = Sse::new(stream).keep_alive(keep_alive).into_response();
     // Proxies that buffer would hold every event back.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
@@ -77,12 +75,13 @@ async fn begin(
 }
 
 /// A header's token, or a ticket from the query: tokens never stand in an address.
-fn session(host: &Host, ticket: Option<&str>, headers: &HeaderMap) -> Result<Session, Failure> {
-    match (ticket, bearer(headers)) {
+fn session(host: &Host, peer: IpAddr, ticket: Option<&str>, headers: &HeaderMap) -> Result<Session, Failure> {
+    let session = match (ticket, bearer(headers)) {
         (Some(ticket), _) => host.api.identity.redeem_ticket(ticket),
         (None, Some(token)) => host.api.identity.verify(token),
         (None, None) => Err(Code::Unauthenticated.into()),
-    }
+    };
+    session.map_err(|failure| host.guessed(peer, failure))
 }
 
 fn resume(from: Option<&str>, headers: &HeaderMap) -> Result<From, Failure> {
@@ -97,6 +96,8 @@ struct Streaming {
     host: Arc<Host>,
     connection: Connection,
     outbound: Arc<Outbound>,
+    /// When the token is looked at next, however many frames there are until then.
+    check: Instant,
     ended: bool,
 }
 
@@ -121,15 +122,18 @@ async fn next(mut streaming: Streaming) -> Option<(Result<Event, Infallible>, St
 }
 
 impl Streaming {
-    async fn wait(&self) {
+    async fn wait(&mut self) {
         tokio::select! {
-            () = self.outbound.ready() => {}
-            () = self.host.left() => self.outbound.end(Code::Draining),
-            () = tokio::time::sleep(KEEP_ALIVE) => {
+            // First, since frames may never cease.
+            biased;
+            () = tokio::time::sleep_until(self.check) => {
                 if let Err(failure) = self.connection.check() {
                     self.outbound.end(failure.code);
                 }
+                self.check = Instant::now() + self.connection.until_check();
             }
+            () = self.outbound.ready() => {}
+            () = self.host.left() => self.outbound.end(Code::Draining),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A life over the wire: make, watch, move, drop, resume.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Host;
@@ -37,7 +39,9 @@ async fn a_refusal_reaches_its_sender_alone() {
     let actor = host.counter(&token, json!({})).await;
     let (mut socket, outbox) = host.enter(&token).await;
     let command = json!({ "type": "add", "by": 0 });
-    socket.say(json!({ "action": "send", "actor": actor, "command_id": format!("{outbox}:1"), "command": command })).await;
+    socket
+        .say(json!({ "action": "send", "actor": actor, "command_id": format!("{outbox}:1"), "command": command }))
+        .await;
     let rejected = socket.hear_type("rejected").await;
     assert_eq!((&rejected["code"], &rejected["reason"]), (&json!(4440), &json!("zero")));
 }
@@ -60,7 +64,8 @@ async fn a_resume_gets_the_tail_or_what_there_is() {
     assert_eq!(socket.hear_type("resumed").await["kind"], "tail");
     let events = socket.hear_type("events").await;
     assert_eq!(events["through_seq"], 6);
-    let told: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| event["event"]["Added"].clone()).collect();
+    let told: Vec<_> =
+        events["events"].as_array().unwrap().iter().map(|event| event["event"]["Added"].clone()).collect();
     assert_eq!(told, [json!(4), json!(5)]);
 
     let lost = positions[2].replace(":4:", ":5:");
@@ -88,7 +93,8 @@ async fn what_one_may_not_see_is_not_there() {
         bo_socket.say(json!({ "action": "send", "actor": target, "command_id": id, "command": command })).await;
         let mut rejected = bo_socket.hear_type("rejected").await;
         (rejected["actor"], rejected["command_id"]) = (Value::Null, Value::Null);
-        let http = reqwest::Client::new().get(host.url(&format!("/v1/{target}"))).bearer_auth(&bo).send().await.unwrap();
+        let http =
+            reqwest::Client::new().get(host.url(&format!("/v1/{target}"))).bearer_auth(&bo).send().await.unwrap();
         errors.push((error, rejected, http.status(), http.text().await.unwrap()));
     }
     assert_eq!(errors[0], errors[1]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, Request, State, rejection::QueryRejection},
+    extract::{Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -15,13 +15,13 @@ use dormouse_core::{
     position::Position,
     strict,
 };
-use dormouse_journal::{Filter, Row};
+use dormouse_journal::{Filter, Row, index::Cursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
     Api, Refused,
-    session::{Signed, body, parsed},
+    session::{InPath, Signed, body, parsed},
 };
 use crate::{identity::Session, owner::Looked};
 
@@ -52,7 +52,7 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Failure> {
 
 pub(super) async fn create(
     State(api): Shared,
-    Path(kind): Path<String>,
+    InPath(kind): InPath<String>,
     Signed(session): Signed,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -93,7 +93,7 @@ pub(super) struct At {
 
 pub(super) async fn look(
     State(api): Shared,
-    Path((kind, id)): Path<(String, String)>,
+    InPath((kind, id)): InPath<(String, String)>,
     at: Result<Query<At>, QueryRejection>,
     Signed(session): Signed,
 ) -> Result<Response, Refused> {
@@ -107,7 +107,7 @@ pub(super) async fn look(
 
 pub(super) async fn retire(
     State(api): Shared,
-    Path((kind, id)): Path<(String, String)>,
+    InPath((kind, id)): InPath<(String, String)>,
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
     let address = address(&session, &kind, &id)?;
@@ -124,7 +124,7 @@ struct Commanded {
 
 pub(super) async fn command(
     State(api): Shared,
-    Path((kind, id)): Path<(String, String)>,
+    InPath((kind, id)): InPath<(String, String)>,
     Signed(session): Signed,
     request: Request,
 ) -> Result<Json<Value>, Refused> {
@@ -154,7 +154,7 @@ pub(super) struct Paging {
 
 pub(super) async fn events(
     State(api): Shared,
-    Path((kind, id)): Path<(String, String)>,
+    InPath((kind, id)): InPath<(String, String)>,
     paging: Result<Query<Paging>, QueryRejection>,
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
@@ -177,7 +177,7 @@ pub(super) struct Shape {
 
 pub(super) async fn history(
     State(api): Shared,
-    Path((kind, id)): Path<(String, String)>,
+    InPath((kind, id)): InPath<(String, String)>,
     shape: Result<Query<Shape>, QueryRejection>,
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
@@ -201,13 +201,15 @@ pub(super) struct Listing {
 
 pub(super) async fn list(
     State(api): Shared,
-    Path(kind): Path<String>,
+    InPath(kind): InPath<String>,
     listing: Result<Query<Listing>, QueryRejection>,
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
     let listing = query(listing)?;
     let kind: Name = kind.parse().map_err(|_| Code::BadName)?;
     api.engine.kind(&kind)?;
+    let after = listing.after.as_deref();
+    check_cursor(&session, after)?;
     let mine = listing.mine.is_some_and(|mine| mine != "false");
     let filter = Filter {
         tenant: Some(session.tenant.clone()),
@@ -217,11 +219,18 @@ pub(super) async fn list(
         retired: false,
     };
     let limit = listing.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let page = api.engine.store().index.list(&filter, listing.after.as_deref(), limit).await;
+    let page = api.engine.store().index.list(&filter, after, limit).await;
     let page = page.map_err(|_| Failure::from(Code::Unavailable).retry_after(1_000))?;
     // An actor without a summary is not listed: its rules have not said that it may be known of.
     let rows: Vec<Value> = page.rows.iter().filter(|row| row.summary.is_some()).map(|row| line(&api, row)).collect();
     Ok(Json(json!({ "rows": rows, "next": page.next })))
+}
+
+/// A `next` of this tenant's lists. The filter holds the tenant as well; this says so instead of answering with an empty page.
+fn check_cursor(session: &Session, after: Option<&str>) -> Result<(), Failure> {
+    let Some(text) = after else { return Ok(()) };
+    let cursor: Cursor = text.parse().map_err(|_| Code::BadQuery)?;
+    if cursor.address.tenant == session.tenant { Ok(()) } else { Err(Code::BadQuery.into()) }
 }
 
 fn line(api: &Api, row: &Row) -> Value {

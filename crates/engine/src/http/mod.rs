@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub use answer::Refused;
-pub use session::{Signed, bearer, body};
+pub use session::{InPath, Signed, bearer, body};
 
 use crate::{
     engine::Engine,
@@ -61,6 +61,11 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The routes under `/v1`, `/health`, `/ready` and `/docs`.
 pub fn router(api: Arc<Api>) -> Router {
+    router_with(api, Router::new())
+}
+
+/// The same, and a host's own routes, which are guarded alike.
+pub fn router_with(api: Arc<Api>, own: Router) -> Router {
     Router::new()
         .route("/v1", get(about))
         .route("/v1/guest", post(guest))
@@ -73,28 +78,41 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .merge(docs::routes())
+        .with_state(api.clone())
+        .merge(own)
         .method_not_allowed_fallback(|| async { Refused(Code::MethodNotAllowed.into()) })
-        .layer(middleware::from_fn_with_state(api.clone(), guard))
-        .with_state(api)
+        .layer(middleware::from_fn_with_state(api, guard))
 }
 
 /// What holds for every request: its page may connect here, and its answer is never taken for something else.
 async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let (origin, host) = (text(&request, header::ORIGIN), text(&request, header::HOST));
-    if let Err(failure) = api.origins.check(origin.as_deref(), host.as_deref()) {
-        return secured(Refused(failure).into_response());
-    }
+    let origin = match origin(&api, &request) {
+        Ok(origin) => origin,
+        Err(failure) => return secured(Refused(failure).into_response()),
+    };
     let preflight = request.method() == axum::http::Method::OPTIONS;
     let response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let mut response = secured(response);
-    if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(&origin).ok()) {
+    if let Some(origin) = origin {
         allow(&mut response, origin);
     }
     response
 }
 
-fn text(request: &Request, name: HeaderName) -> Option<String> {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+/// The page's origin, if the request is a page's and that page may connect.
+fn origin(api: &Api, request: &Request) -> Result<Option<HeaderValue>, Failure> {
+    let (origin, host) = (only(request, header::ORIGIN)?, only(request, header::HOST)?);
+    let Some(origin) = origin else { return Ok(None) };
+    let text = origin.to_str().map_err(|_| Code::ForbiddenOrigin)?;
+    api.origins.check(Some(text), host.and_then(|host| host.to_str().ok()))?;
+    Ok(Some(origin.clone()))
+}
+
+/// A header that may stand once: of two, one reader would take the first and another the last.
+fn only(request: &Request, name: HeaderName) -> Result<Option<&HeaderValue>, Failure> {
+    let mut values = request.headers().get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() { Err(Code::ForbiddenOrigin.into()) } else { Ok(first) }
 }
 
 fn secured(mut response: Response) -> Response {

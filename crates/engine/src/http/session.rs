@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
 use bytes::Bytes;
-use dormouse_core::{Code, Failure, limits::FRAME_BYTES_MAX, strict};
+use dormouse_core::{
+    Code, Failure,
+    limits::{BODY, FRAME_BYTES_MAX},
+    strict,
+};
 use serde::de::DeserializeOwned;
 
 use super::{Api, Peer, Refused};
@@ -40,6 +44,18 @@ impl FromRequestParts<Arc<Api>> for Signed {
     }
 }
 
+/// What stands in the path. Escapes that are no UTF-8 are no name.
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Path(names) = Path::from_request_parts(parts, state).await.map_err(|_| Code::BadName)?;
+        Ok(Self(names))
+    }
+}
+
 /// The token of `Authorization: Bearer`.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -47,16 +63,20 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// The whole body, unless it is longer than a frame may be.
+/// The whole body, unless it is longer than a frame may be or takes longer than it may.
 ///
 /// # Errors
-/// [`Code::TooLarge`]
+/// [`Code::TooLarge`], [`Code::Timeout`]
 pub async fn body(request: Request) -> Result<Bytes, Failure> {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > FRAME_BYTES_MAX as u64) {
         return Err(Code::TooLarge.into());
     }
-    axum::body::to_bytes(request.into_body(), FRAME_BYTES_MAX).await.map_err(|_| Code::TooLarge.into())
+    let read = axum::body::to_bytes(request.into_body(), FRAME_BYTES_MAX);
+    match tokio::time::timeout(BODY, read).await {
+        Ok(bytes) => bytes.map_err(|_| Code::TooLarge.into()),
+        Err(_) => Err(Code::Timeout.into()),
+    }
 }
 
 /// A strictly checked body.

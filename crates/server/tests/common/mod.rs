@@ -127,7 +127,7 @@ impl Host {
         let api = Arc::new(Api {
             engine,
             identity: Identity::new(config, world),
-            admission: Admission::new(),
+            admission: Admission::default(),
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
             connections: AtomicUsize::new(0),
@@ -188,7 +188,12 @@ impl Socket {
     /// The next frame.
     pub async fn hear(&mut self) -> Value {
         loop {
-            match tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time").expect("a frame").unwrap() {
+            match tokio::time::timeout(PATIENCE, self.0.next())
+                .await
+                .expect("a frame in time")
+                .expect("a frame")
+                .unwrap()
+            {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Close(frame) => panic!("closed: {frame:?}"),
                 _ => {}

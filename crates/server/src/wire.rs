@@ -1,0 +1,128 @@
+//! One TCP connection as HTTP and WebSockets use it: a peer that reads nothing is given up, and so is one that sends without end a
+//! message that never ends.
+//!
+//! Absent: framing. What it counts are bytes, one addition for each read.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use dormouse_core::limits::{LINGER, MESSAGE_WIRE_BYTES_MAX, WRITE_STALL_MAX};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    time::Sleep,
+};
+
+/// Bytes of a peer that is being left are read in pieces of this size and dropped.
+const DISCARD: usize = 4 * 1024;
+
+pub(crate) struct Wire {
+    stream: TcpStream,
+    /// Bytes read since the last whole message; not counted before [`begin_messages`](Self::begin_messages).
+    unheard: usize,
+    unheard_max: usize,
+    /// Runs while the peer takes nothing: a connection that flows has no timer.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self { stream, unheard: 0, unheard_max: usize::MAX, stalled: None }
+    }
+
+    /// From here on messages are read, each of at most [`MESSAGE_WIRE_BYTES_MAX`] with the heads of its fragments.
+    pub(crate) fn begin_messages(&mut self) {
+        (self.unheard, self.unheard_max) = (0, MESSAGE_WIRE_BYTES_MAX);
+    }
+
+    /// A whole message was heard.
+    pub(crate) fn heard(&mut self) {
+        self.unheard = 0;
+    }
+
+    /// A control frame of these bytes was heard. It may stand between the fragments of a message, so it takes back no more than its own.
+    pub(crate) fn heard_control(&mut self, bytes: usize) {
+        self.unheard = self.unheard.saturating_sub(bytes);
+    }
+
+    /// Whether a message grew past what it may.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.unheard > self.unheard_max
+    }
+
+    /// End our side and read what still comes, for a moment. Closing at once would answer those bytes with a reset, which takes back
+    /// what the peer has not read yet: the goodbye.
+    pub(crate) async fn linger(&mut self) {
+        let mut dropped = [0; DISCARD];
+        let discard = async {
+            self.stream.shutdown().await?;
+            while self.stream.read(&mut dropped).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = tokio::time::timeout(LINGER, discard).await;
+    }
+
+    fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL_MAX)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Write `bytes` whole and leave, within `limit`.
+pub(crate) async fn say_and_leave(mut wire: Wire, bytes: &[u8], limit: Duration) {
+    let said = tokio::time::timeout(limit, wire.stream.write_all(bytes)).await;
+    if matches!(said, Ok(Ok(()))) {
+        wire.linger().await;
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.is_flooded() {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.unheard = self.unheard.saturating_add(buf.filled().len() - before);
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.written(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
