@@ -58,22 +58,23 @@ struct Scan {
 impl Scan {
     fn take(&mut self, conn: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
         let (id, actor): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let (first, last, bytes) = (nat_at(row, 2)?, nat_at(row, 3)?, row.get_ref(4)?.as_blob()?);
+        let (first, last) = (nat_at(row, 2)?, nat_at(row, 3)?);
         if let std::collections::hash_map::Entry::Vacant(owner) = self.owners.entry(actor) {
             owner.insert(owner_of(conn, actor)?);
         }
-        let live = match self.owners.get_mut(&actor) {
+        let slot = match self.owners.get_mut(&actor) {
             Some(Some((_, tail))) if last > tail.head.seq => {
+                let bytes = row.get_ref(4)?.as_blob()?;
                 follow(tail, first, last, bytes)?;
                 tail.rows.push(LogRow { id, last });
                 self.tails.counts.commits += last + 1 - first;
                 self.tails.count_activity(tail.updated, last + 1 - first);
-                Some(actor)
+                Slot { actor: Some(actor), bytes: bytes.len() as u32 }
             }
-            // Moved to a segment, or of an actor that is gone; not trimmed yet.
-            _ => None,
+            // Moved to a segment, or of an actor that is gone; not trimmed yet, and its bytes are not even read.
+            _ => Slot { actor: None, bytes: 0 },
         };
-        self.log.push(id, Slot { actor: live, bytes: bytes.len() as u32 });
+        self.log.push(id, slot);
         Ok(())
     }
 

@@ -284,3 +284,20 @@ impl Index for SqliteStore {
         Ok(tails.activity.range(activity_bucket(since)..).map(|(time, commits)| (*time, *commits)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_a_reader_is_fatal_to_every_later_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), Options::default()).unwrap();
+        let answer = store.ask(|_| -> Result<(), Failure> { panic!("the test asked for this") }).await;
+        assert!(matches!(answer, Err(Failure::Fatal(_))));
+        let address: Address = "main/todo/a".parse().unwrap();
+        assert!(matches!(store.head(&address).await, Err(ReadError::Store(StoreError::Fatal(_)))));
+        assert!(matches!(store.delete(&address).await, Err(StoreError::Fatal(_))));
+        assert!(matches!(store.counts().await, Err(StoreError::Fatal(_))));
+    }
+}

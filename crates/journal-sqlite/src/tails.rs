@@ -95,3 +95,23 @@ impl Drop for FailOnPanic<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_fails_the_store_for_good() {
+        let shared = Shared::default();
+        std::thread::scope(|scope| {
+            let calm = scope.spawn(|| drop(FailOnPanic(&shared)));
+            assert!(calm.join().is_ok() && shared.check().is_ok());
+            let panics = scope.spawn(|| {
+                let _guard = FailOnPanic(&shared);
+                panic!("the test asked for this");
+            });
+            assert!(panics.join().is_err());
+        });
+        assert!(matches!(shared.check(), Err(Failure::Fatal(_))));
+    }
+}

@@ -6,11 +6,11 @@ use dormouse_journal::conformance;
 use dormouse_journal_sqlite::{Options, SqliteStore};
 
 fn stores(options: Options) -> (tempfile::TempDir, impl AsyncFn() -> SqliteStore) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a directory can be made");
     let (root, next) = (dir.path().to_owned(), AtomicU32::new(0));
     let make = async move || {
         let n = next.fetch_add(1, Ordering::Relaxed);
-        SqliteStore::open(root.join(n.to_string()), options.clone()).unwrap()
+        SqliteStore::open(root.join(n.to_string()), options.clone()).expect("the store opens")
     };
     (dir, make)
 }

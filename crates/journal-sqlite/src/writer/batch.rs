@@ -90,7 +90,7 @@ impl<'a> Batch<'a> {
             Work::Fence(address, epoch) => self.fence(address, *epoch).map(|()| Ok(Answer::Done))?,
             Work::Delete(address) => self.delete(address).map(|()| Ok(Answer::Done))?,
             Work::Reindex(address, at, change) => {
-                self.reindex(address, *at, std::mem::take(change)).map(|()| Ok(Answer::Done))?
+                self.reindex(address, *at, std::mem::take(&mut **change)).map(|()| Ok(Answer::Done))?
             }
             Work::Release { address, key, opened, retry_at } => {
                 self.release(address, key, *opened, *retry_at).map(|()| Ok(Answer::Done))?

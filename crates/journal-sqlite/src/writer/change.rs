@@ -52,14 +52,9 @@ impl Batch<'_> {
         Ok(())
     }
 
-    pub(super) fn reindex(
-        &mut self,
-        address: &Address,
-        at: Position,
-        change: Box<IndexChange>,
-    ) -> rusqlite::Result<()> {
+    pub(super) fn reindex(&mut self, address: &Address, at: Position, change: IndexChange) -> rusqlite::Result<()> {
         let here = self.state(address).is_some_and(|state| state.head.position() == at);
-        if here { self.change(address, *change) } else { Ok(()) }
+        if here { self.change(address, change) } else { Ok(()) }
     }
 
     pub(super) fn release(

@@ -1,0 +1,217 @@
+//! What a store finds when it is opened again, and who may open it.
+
+mod support;
+
+use dormouse_core::{Time, position::Head};
+use dormouse_journal::{
+    AppendError, Filter, Index, IndexChange, Journal, StoreError, conformance::sample::Writer, index::Counts,
+};
+use dormouse_journal_sqlite::{OpenError, Options, SqliteStore, Stats};
+use support::{check, open, writers};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_in_the_log_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writers = writers(20);
+    for round in 1..4 {
+        let store = open(dir.path());
+        check(&store, &writers).await;
+        for writer in &mut writers {
+            for commits in [1, round, 3] {
+                writer.append(&store, commits).await;
+            }
+        }
+        assert_eq!(store.stats(), Stats { tails: 20, rows: 60 * round });
+        store.close().await;
+    }
+    let store = open(dir.path());
+    check(&store, &writers).await;
+    let commits = writers.iter().map(|writer| writer.head.seq).sum();
+    assert_eq!(store.counts().await.unwrap(), Counts { actors: 20, commits, retired: 0 });
+    assert_eq!(store.activity(Time(0)).await.unwrap().iter().map(|(_, n)| n).sum::<u64>(), commits);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settled_and_moving_actors_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writers = writers(30);
+    let store = open(dir.path());
+    for (n, writer) in writers.iter_mut().enumerate() {
+        writer.append(&store, 5).await;
+        if n % 3 != 0 {
+            store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+        }
+        if n % 3 == 1 {
+            writer.append(&store, 2).await;
+        }
+        if n % 5 == 0 {
+            store.fence(&writer.address, 9).await.unwrap();
+            writer.head.epoch = 9;
+        }
+    }
+    let (before, activity) = (store.counts().await.unwrap(), store.activity(Time(0)).await.unwrap());
+    store.close().await;
+    let store = open(dir.path());
+    assert_eq!(store.stats(), Stats { tails: 20, rows: 20 });
+    check(&store, &writers).await;
+    assert_eq!((store.counts().await.unwrap(), store.activity(Time(0)).await.unwrap()), (before, activity));
+    for (n, writer) in writers.iter_mut().enumerate() {
+        let snapshot = store.snapshot(&writer.address).await.unwrap();
+        assert_eq!(snapshot.is_some(), n % 3 != 0 && n % 5 != 0);
+        writer.append(&store, 1).await;
+    }
+    check(&store, &writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_actor_stays_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut kept = writers(3);
+    for writer in &mut kept {
+        writer.append(&store, 2).await;
+    }
+    let gone = kept.remove(2);
+    store.delete(&gone.address).await.unwrap();
+    store.close().await;
+    let store = open(dir.path());
+    assert_eq!(store.head(&gone.address).await.unwrap(), None);
+    // The newest number is free again; the next actor must not find the old one's rows under it.
+    let mut other = Writer::new("main/todo/other");
+    other.append(&store, 1).await;
+    store.close().await;
+    kept.push(other);
+    check(&open(dir.path()), &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_place_moving_actors_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut writers = writers(3);
+    for (n, writer) in writers.iter_mut().enumerate() {
+        writer.append(&store, 1).await;
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+        writer.time = Time(writer.time.0 + 10 - n as u64);
+        writer.append(&store, 1).await;
+    }
+    store.close().await;
+    let page = open(dir.path()).list(&Filter::default(), None, 10).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.address.id.to_string()).collect::<Vec<_>>(), ["a0", "a1", "a2"]);
+    assert_eq!(page.rows.iter().map(|row| row.updated).collect::<Vec<_>>(), [0, 1, 2].map(|n| writers[n].time));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sleeping_actors_cost_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut writers = writers(200);
+    for writer in &mut writers {
+        writer.append(&store, 3).await;
+        writer.append(&store, 1).await;
+    }
+    assert_eq!(store.stats(), Stats { tails: 200, rows: 400 });
+    for writer in &writers {
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    }
+    assert_eq!(store.stats(), Stats::default());
+    check(&store, &writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_stays_bounded_without_snapshots() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { log_rows_max: 100, ..Options::default() };
+    let store = SqliteStore::open(dir.path(), options).unwrap();
+    let mut writers = writers(60);
+    for _ in 0..60 {
+        let mut appends = tokio::task::JoinSet::new();
+        for run in writers.iter_mut().map(|writer| writer.run(1)) {
+            let store = store.clone();
+            appends.spawn(async move { store.append(run).await.unwrap() });
+        }
+        appends.join_all().await;
+        // One batch may be added on top of the bound.
+        assert!(store.stats().rows <= 160, "{:?}", store.stats());
+    }
+    check(&store, &writers).await;
+    store.close().await;
+    let rows: i64 = sqlite(dir.path()).query_row("SELECT count(*) FROM log", [], |row| row.get(0)).unwrap();
+    assert!(rows < 100 + 1024 + 100, "{rows} rows are left of 3600");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_opener_is_refused_until_the_first_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let other = store.clone();
+    let refused = SqliteStore::open(dir.path(), Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::Locked(_)));
+    let text = refused.to_string();
+    assert!(text.contains(dir.path().to_str().unwrap()) && text.contains("stop that process"), "{text}");
+    store.close().await;
+    // A handle that outlives the close fails, and does not hold the directory.
+    let mut writer = Writer::new("main/todo/a");
+    let closed = other.append(writer.run(1)).await;
+    assert!(matches!(closed, Err(AppendError::Store(StoreError::Fatal(_)))), "{closed:?}");
+    assert!(other.head(&writer.address).await.is_err());
+    let reopened = open(dir.path());
+    // Dropping the last handle closes too.
+    drop(reopened);
+    open(dir.path());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).close().await;
+    sqlite(dir.path()).execute("UPDATE dormouse SET schema = 2", []).unwrap();
+    let refused = SqliteStore::open(dir.path(), Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::NewerSchema(2)), "{refused}");
+    assert!(refused.to_string().contains("newer program"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_unavailable_and_later_appends_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { page_count_max: Some(100), ..Options::default() };
+    let store = SqliteStore::open(dir.path(), options).unwrap();
+    let mut writer = Writer::new("main/todo/a");
+    let (full, run) = loop {
+        let before = writer.clone();
+        let run = writer.run_of(1, 20_000);
+        match store.append(run.clone()).await {
+            Ok(()) => assert!(writer.head.seq < 100, "the disk is never full"),
+            Err(AppendError::Store(StoreError::Unavailable(_))) => break (before, run),
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    assert!(full.head.seq > 3);
+    check(&store, std::slice::from_ref(&full)).await;
+    // A small one still fits, and so does everything once there is room.
+    let mut small = Writer::new("main/todo/small");
+    small.append(&store, 1).await;
+    store.close().await;
+    let store = open(dir.path());
+    store.append(run).await.unwrap();
+    check(&store, &[writer, small]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_change_comes_with_its_run_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut writer = Writer::new("main/todo/a");
+    let wake = |time| IndexChange { wake: Some(Some(Time(time))), ..IndexChange::default() };
+    let lost = writer.clone().changing(wake(5));
+    writer.change(&store, wake(7)).await;
+    assert!(store.append(lost).await.is_err());
+    store.close().await;
+    let store = open(dir.path());
+    assert_eq!(store.due(Time(100), 10).await.unwrap(), [(Time(7), writer.address.clone())]);
+    assert_eq!(store.head(&writer.address).await.unwrap().map(|head: Head| head.seq), Some(1));
+}
+
+fn sqlite(dir: &std::path::Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.join("journal.sqlite")).unwrap()
+}
