@@ -275,8 +275,9 @@ impl Driver {
 
     fn tell(&self) {
         let status = self.session.status();
-        self.telling.status.send_if_modified(|told| mem::replace(told, status) != status);
+        // First the reason, then the status: whoever sees the one finds the other.
         self.telling.face.send_replace(Face::of(&self.session));
+        self.telling.status.send_if_modified(|told| mem::replace(told, status) != status);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What went wrong, and what to do about it: the range of a code says it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use dormouse_core::Position;
 use serde::Deserialize;
@@ -56,15 +56,15 @@ pub struct Fault {
     /// The host's number; 0 for what the client itself found.
     pub code: u16,
     /// One word.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// For people.
-    pub message: String,
+    pub message: Box<str>,
     /// What to do next.
     pub action: Action,
     /// How long the host asks to wait first.
     pub retry_after: Option<Duration>,
     /// The rules' own code, where the rules refused.
-    pub reason: Option<String>,
+    pub reason: Option<Box<str>>,
     /// Where a subscription that ended can be resumed.
     pub position: Option<Position>,
 }
@@ -74,23 +74,24 @@ pub struct Fault {
 struct Said {
     code: u16,
     name: String,
-    message: String,
+    message: Box<str>,
     retry_after: Option<u64>,
-    reason: Option<String>,
+    reason: Option<Box<str>>,
 }
 
 impl From<Said> for Fault {
     fn from(said: Said) -> Self {
         let Said { code, name, message, retry_after, reason } = said;
         let retry_after = retry_after.map(Duration::from_millis);
-        Self { code, name, message, action: Action::of_code(code), retry_after, reason, position: None }
+        let (name, action) = (Cow::Owned(name), Action::of_code(code));
+        Self { code, name, message, action, retry_after, reason, position: None }
     }
 }
 
 impl Fault {
     /// One that the client itself found. It has code 0, because the numbers belong to hosts.
-    pub(crate) fn local(name: &str, message: impl Into<String>, action: Action) -> Self {
-        let (name, message) = (name.to_owned(), message.into());
+    pub(crate) fn local(name: &'static str, message: impl Into<Box<str>>, action: Action) -> Self {
+        let (name, message) = (Cow::Borrowed(name), message.into());
         Self { code: 0, name, message, action, retry_after: None, reason: None, position: None }
     }
 

@@ -263,7 +263,7 @@ mod tests {
             assert!(matches!(next(&feed), Some(Some(Ok(_)))));
         }
         let Some(Some(Err(fault))) = next(&feed) else { panic!("the end") };
-        assert_eq!((fault.name.as_str(), fault.position), ("too_slow", Some(at(EVENTS_BUFFERED_MAX as u64))));
+        assert_eq!((&*fault.name, fault.position), ("too_slow", Some(at(EVENTS_BUFFERED_MAX as u64))));
         assert!(matches!(next(&feed), Some(None)));
     }
 }

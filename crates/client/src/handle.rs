@@ -356,11 +356,11 @@ impl SubscribeOptions {
 
 /// What a [`Subscription`] brings.
 #[derive(Debug, Clone)]
-pub enum Update<T: Types = Json> {
+pub enum Update<V = Value, E = Value> {
     /// The view moved.
-    View(ViewUpdate<T::View>),
+    View(ViewUpdate<V>),
     /// Events came.
-    Events(EventsUpdate<T::Event>),
+    Events(EventsUpdate<E>),
 }
 
 /// A view that moved.
@@ -426,7 +426,7 @@ impl<T: Types> Subscription<T> {
 }
 
 impl<T: Types> Stream for Subscription<T> {
-    type Item = Result<Update<T>, Fault>;
+    type Item = Result<Update<T::View, T::Event>, Fault>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.feed.poll(context.waker()).map(|next| next.map(|raw| raw.and_then(update)))
@@ -439,7 +439,7 @@ impl<T: Types> Drop for Subscription<T> {
     }
 }
 
-fn update<T: Types>(raw: Raw) -> Result<Update<T>, Fault> {
+fn update<V: DeserializeOwned, E: DeserializeOwned>(raw: Raw) -> Result<Update<V, E>, Fault> {
     Ok(match raw {
         Raw::View { held, reset } => {
             let view = typed("view", &held.view)?;

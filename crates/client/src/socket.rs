@@ -36,10 +36,7 @@ pub(crate) async fn run(
     outgoing: mpsc::Receiver<ClientFrame>,
     events: mpsc::Sender<Event>,
 ) {
-    let fault = match converse(line, fresh, &http, outgoing, &events).await {
-        Ok(()) => None,
-        Err(fault) => Some(fault),
-    };
+    let fault = converse(line, fresh, &http, outgoing, &events).await.err();
     // Nobody hears it if the client is gone.
     let _ = events.send(Event::Dropped { line, fault }).await;
 }

@@ -1,0 +1,344 @@
+//! The client over real sockets, against a host that says what each test wants.
+
+#![allow(clippy::unwrap_used)] // Its helpers are test code, too.
+
+use std::{
+    fs, io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use dormouse_client::{
+    Client, ClientOptions, FileStorage, Handle, Json, Record, Status, Storage, SubscribeOptions, Types, Update,
+};
+use futures_util::{SinkExt, StreamExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{Request, Response},
+        http::HeaderValue,
+    },
+};
+
+const OUTBOX: &str = "m3vq2k8g-7f3a9c";
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it does not come")
+}
+
+struct Host(TcpListener);
+
+struct Wire(WebSocketStream<TcpStream>);
+
+impl Host {
+    async fn new() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().unwrap())
+    }
+
+    fn options(&self) -> ClientOptions {
+        ClientOptions::new(self.url()).token(|| async { Ok("token".into()) })
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.options()).unwrap()
+    }
+
+    async fn accept(&self) -> Wire {
+        let (stream, _) = soon(self.0.accept()).await.unwrap();
+        #[allow(clippy::result_large_err)] // The library's own shape.
+        let choose = |request: &Request, mut response: Response| {
+            assert_eq!(request.uri().path(), "/v1/connect");
+            assert_eq!(request.headers()["sec-websocket-protocol"], "dormouse.v1");
+            response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("dormouse.v1"));
+            Ok(response)
+        };
+        Wire(soon(accept_hdr_async(stream, choose)).await.unwrap())
+    }
+
+    /// Accept, hear `hello`, and answer it.
+    async fn welcome(&self) -> (Wire, Value) {
+        let mut wire = self.accept().await;
+        let hello = wire.hear().await;
+        wire.say(json!({
+            "type": "welcome", "principal": { "id": "ana", "name": "Ana", "roles": [] }, "outbox": OUTBOX, "in_flight": 64,
+            "limits": { "frame_bytes": 1024, "signal_bytes": 64, "ping_seconds": 25 }, "server": { "version": "0" },
+        }))
+        .await;
+        (wire, hello)
+    }
+}
+
+impl Wire {
+    async fn say(&mut self, frame: Value) {
+        self.0.send(Message::text(frame.to_string())).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> Value {
+        match soon(self.0.next()).await {
+            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
+            other => panic!("no frame: {other:?}"),
+        }
+    }
+
+    async fn ends(&mut self) -> bool {
+        matches!(soon(self.0.next()).await, None | Some(Err(_) | Ok(Message::Close(_))))
+    }
+}
+
+fn position(seq: u64) -> String {
+    format!("1:{seq}:{seq:016x}")
+}
+
+fn accepted(n: u64, seq: u64) -> Value {
+    json!({ "type": "accepted", "actor": "todo/a", "command_id": format!("{OUTBOX}:{n}"), "position": position(seq) })
+}
+
+fn todo(client: &Client) -> Handle {
+    client.actor("todo").get("a").unwrap()
+}
+
+/// A send that goes on in the background.
+fn sending(
+    list: &Handle,
+    command: Value,
+) -> tokio::task::JoinHandle<Result<dormouse_client::Accepted, dormouse_client::Fault>> {
+    let list = list.clone();
+    tokio::spawn(async move { list.send(&command).await })
+}
+
+#[tokio::test]
+async fn the_token_is_asked_for_at_every_connect() {
+    let host = Host::new().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = asked.clone();
+    let provider = move || {
+        let n = counter.fetch_add(1, Ordering::Relaxed);
+        async move { if n == 1 { Err("the sign-in service is away".into()) } else { Ok(format!("token {n}")) } }
+    };
+    let client = Client::new(ClientOptions::new(host.url()).token(provider)).unwrap();
+    let (wire, hello) = host.welcome().await;
+    assert_eq!(hello, json!({ "action": "hello", "token": "token 0" }));
+    drop(wire);
+    let (_wire, hello) = host.welcome().await;
+    assert_eq!(
+        hello,
+        json!({ "action": "hello", "token": "token 2", "outbox": OUTBOX }),
+        "one that failed is asked again"
+    );
+    soon(client.status().wait_for(|status| *status == Status::Live)).await.unwrap();
+    assert_eq!(client.principal().unwrap().id, "ana");
+}
+
+#[tokio::test]
+async fn a_command_survives_the_line_that_carried_it() {
+    let host = Host::new().await;
+    let client = host.client();
+    let sent = sending(&todo(&client), json!({ "type": "add" }));
+    let (mut wire, _) = host.welcome().await;
+    let first = wire.hear().await;
+    assert_eq!(first["command_id"], format!("{OUTBOX}:1"));
+    drop(wire);
+    let (mut wire, _) = host.welcome().await;
+    assert_eq!(wire.hear().await, first, "the same id and the same body");
+    let mut answer = accepted(1, 7);
+    answer["again"] = json!(true);
+    wire.say(answer).await;
+    let accepted = soon(sent).await.unwrap().unwrap();
+    assert_eq!((accepted.position.seq, accepted.again), (7, true));
+}
+
+#[tokio::test]
+async fn a_file_keeps_commands_for_the_next_process() {
+    let host = Host::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.json");
+    let open = || Client::new(host.options().storage(FileStorage::open(&path).unwrap())).unwrap();
+    let client = open();
+    let sent = sending(&todo(&client), json!({ "type": "add", "title": "milk" }));
+    let (mut wire, _) = host.welcome().await;
+    let first = wire.hear().await;
+    assert!(fs::read_to_string(&path).unwrap().contains("milk"), "stored before it left");
+    client.close().await;
+    assert_eq!(soon(sent).await.unwrap().unwrap_err().name, "closed");
+    drop(client);
+    assert!(wire.ends().await);
+
+    let client = loop {
+        // The file is free once the first client's task has ended.
+        match FileStorage::open(&path) {
+            Ok(storage) => break Client::new(host.options().storage(storage)).unwrap(),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let (mut wire, hello) = host.welcome().await;
+    assert_eq!(hello["outbox"], OUTBOX);
+    assert_eq!(wire.hear().await, first);
+    wire.say(accepted(1, 7)).await;
+    soon(async {
+        while client.waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let _next = sending(&todo(&client), json!({ "type": "add", "title": "eggs" }));
+    assert_eq!(wire.hear().await["command_id"], format!("{OUTBOX}:2"));
+}
+
+/// Fails from its `n`th save on.
+struct Full(u64);
+
+impl Storage for Full {
+    fn load(&mut self) -> io::Result<Option<Record>> {
+        Ok(None)
+    }
+
+    fn save(&mut self, _: &Record) -> io::Result<()> {
+        self.0 = self.0.saturating_sub(1);
+        if self.0 == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_not_sent() {
+    let host = Host::new().await;
+    // The welcome is stored, the command is not.
+    let client = Client::new(host.options().storage(Full(2))).unwrap();
+    let (mut wire, _) = host.welcome().await;
+    soon(client.status().wait_for(|status| *status == Status::Live)).await.unwrap();
+    let fault = soon(todo(&client).send(&json!({ "type": "add" }))).await.unwrap_err();
+    assert_eq!(fault.name, "storage_failed");
+    assert!(wire.ends().await, "no number left that may be used again");
+    assert_eq!(*client.status().borrow(), Status::Closed);
+    assert_eq!(client.error().unwrap().name, "storage_failed");
+}
+
+struct Todo;
+
+#[derive(Serialize)]
+struct Add {
+    title: &'static str,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct List {
+    open: u64,
+}
+
+impl Types for Todo {
+    type Config = ();
+    type Command = Add;
+    type Event = String;
+    type View = List;
+}
+
+#[tokio::test]
+async fn updates_come_as_the_applications_types() {
+    let host = Host::new().await;
+    let client = host.client();
+    let list: Handle<Todo> = client.actor("todo").typed::<Todo>().get("a").unwrap();
+    let mut views = list.subscribe(SubscribeOptions::view());
+    let mut events = list.subscribe(SubscribeOptions::events_from_start());
+    let (mut wire, _) = host.welcome().await;
+    assert_eq!(wire.hear().await, json!({ "action": "subscribe", "actor": "todo/a", "as": "view" }));
+    assert_eq!(wire.hear().await, json!({ "action": "subscribe", "actor": "todo/a", "as": "events", "from": "start" }));
+    let etag = |n: u64| format!("{n:016x}");
+    let resumed =
+        |of, kind| json!({ "type": "resumed", "actor": "todo/a", "as": of, "kind": kind, "position": position(1) });
+    wire.say(resumed("view", "snapshot")).await;
+    wire.say(json!({ "type": "snapshot", "actor": "todo/a", "position": position(1), "etag": etag(1), "view": { "open": 1 } })).await;
+    let Some(Ok(Update::View(update))) = soon(views.next()).await else { panic!("a view") };
+    assert_eq!((update.view, update.position.seq), (List { open: 1 }, 1));
+    wire.say(resumed("events", "tail")).await;
+    let event = |event: Value| json!({ "seq": 1, "index": 0, "at": 5, "event": event });
+    let told = |events: Value, seq: u64| json!({ "type": "events", "actor": "todo/a", "position": position(seq), "through_seq": seq, "events": events });
+    wire.say(told(json!([event(json!("opened"))]), 1)).await;
+    let Some(Ok(Update::Events(update))) = soon(events.next()).await else { panic!("events") };
+    assert_eq!((update.events[0].event.as_str(), update.through_seq), ("opened", 1));
+
+    let sent = tokio::spawn({
+        let list = list.clone();
+        async move { list.send(&Add { title: "milk" }).await }
+    });
+    assert_eq!(wire.hear().await["command"], json!({ "title": "milk" }));
+    wire.say(accepted(1, 2)).await;
+    let accepted = soon(sent).await.unwrap().unwrap();
+    assert!(!views.shows(&accepted));
+    let ops = json!([{ "op": "replace", "path": "/open", "value": 2 }]);
+    wire.say(json!({ "type": "patch", "actor": "todo/a", "base": etag(1), "etag": etag(2), "position": position(2), "ops": ops })).await;
+    assert!(soon(views.next()).await.unwrap().is_ok());
+    assert!(views.shows(&accepted));
+    assert_eq!((views.view(), views.position().map(|at| at.seq)), (Some(List { open: 2 }), Some(2)));
+
+    wire.say(told(json!([{ "seq": 2, "index": 0, "at": 5, "event": 9 }]), 2)).await;
+    let fault = soon(events.next()).await.unwrap().unwrap_err();
+    assert_eq!(fault.name, "unexpected_shape");
+}
+
+#[tokio::test]
+async fn a_second_listener_has_the_view_at_once_and_the_wire_is_left_with_the_last() {
+    let host = Host::new().await;
+    let client = host.client();
+    let list = todo(&client);
+    let mut first = list.subscribe(SubscribeOptions::view());
+    let (mut wire, _) = host.welcome().await;
+    wire.hear().await;
+    wire.say(
+        json!({ "type": "resumed", "actor": "todo/a", "as": "view", "kind": "snapshot", "position": position(1) }),
+    )
+    .await;
+    let snapshot = json!({ "type": "snapshot", "actor": "todo/a", "position": position(1), "etag": "0", "view": 1 });
+    wire.say(snapshot).await;
+    assert!(soon(first.next()).await.unwrap().is_ok());
+    let mut second = list.subscribe(SubscribeOptions::view());
+    let Some(Ok(Update::View(update))) = soon(second.next()).await else { panic!("a view") };
+    assert_eq!(update.view, json!(1));
+    drop(first);
+    drop(second);
+    assert_eq!(wire.hear().await, json!({ "action": "unsubscribe", "actor": "todo/a", "as": "view" }));
+}
+
+#[tokio::test]
+async fn closed_everything_ends_and_dropped_the_line_does() {
+    let host = Host::new().await;
+    let client = host.client();
+    let list = todo(&client);
+    let mut views = list.subscribe(SubscribeOptions::view());
+    let (mut wire, _) = host.welcome().await;
+    wire.hear().await;
+    client.close().await;
+    assert!(soon(views.next()).await.is_none());
+    assert_eq!(list.send(&json!(1)).await.unwrap_err().name, "closed");
+    assert!(wire.ends().await);
+
+    let client = host.client();
+    let (mut wire, _) = host.welcome().await;
+    drop(client);
+    assert!(wire.ends().await);
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_misnamed_is_refused_before_it_is_sent() {
+    let host = Host::new().await;
+    let client = host.client();
+    let (mut wire, _) = host.welcome().await;
+    soon(client.status().wait_for(|status| *status == Status::Live)).await.unwrap();
+    let list = todo(&client);
+    assert_eq!(list.send(&json!("x".repeat(600))).await.unwrap_err().name, "too_large", "as this host's welcome says");
+    assert_eq!(list.signal(&"x".repeat(64)).await.unwrap_err().name, "too_large");
+    list.signal(&json!({ "type": "typing" })).await.unwrap();
+    assert_eq!(wire.hear().await["signal"], json!({ "type": "typing" }));
+    assert_eq!(client.actor("todo").get("a/b").err().unwrap().name, "bad_name");
+    assert_eq!(Client::new(ClientOptions::new("ftp://x")).unwrap_err().name, "bad_endpoint");
+    let _: dormouse_client::ActorKind<Json> = client.actor("todo");
+}
