@@ -1,0 +1,201 @@
+//! The bodies of the HTTP API as types whose schemas alone are wanted; `tests/http.rs` holds the answers of a running router
+//! against them.
+
+#![expect(dead_code, reason = "only the schemas of these types are wanted")]
+
+use dormouse_core::Time;
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use super::{
+    frames::{Fault, Identity},
+    text::{CommandId, Etag, Name, Position},
+};
+use dormouse_core::frame::server::Revealed;
+
+/// What could not be done.
+#[derive(JsonSchema)]
+pub(super) struct Failed {
+    error: Fault,
+}
+
+/// Who the guest would like to be.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct GuestWanted {
+    /// What to call them.
+    #[schemars(skip_serializing_if = "absent")]
+    name: String,
+}
+
+/// A new guest.
+#[derive(JsonSchema)]
+pub(super) struct Guest {
+    /// A JWT to send with whatever the guest does.
+    token: String,
+    principal: Identity,
+    expires_at: Time,
+}
+
+/// A ticket.
+#[derive(JsonSchema)]
+pub(super) struct Ticket {
+    /// Works once, within 30 seconds, as `token` of a stream.
+    ticket: String,
+}
+
+/// What runs here.
+#[derive(JsonSchema)]
+pub(super) struct Host {
+    app: String,
+    version: String,
+    kinds: Vec<KindLine>,
+    stats: Stats,
+}
+
+/// A kind of actor.
+#[derive(JsonSchema)]
+struct KindLine {
+    kind: Name,
+    /// For people.
+    title: String,
+}
+
+/// What the host has counted.
+#[derive(JsonSchema)]
+struct Stats {
+    /// Actors in memory.
+    live: u64,
+    /// Actors that are only in the journal.
+    asleep: u64,
+    /// Commits of every actor.
+    commits: u64,
+    /// How long the newest wake took, in microseconds; null before the first.
+    last_wake_us: Option<u64>,
+    /// Open connections.
+    connections: usize,
+    /// Actors whose history does not verify.
+    quarantined: usize,
+    /// Commits in each ten minutes of the last day.
+    activity: Vec<Activity>,
+}
+
+/// Ten minutes.
+#[derive(JsonSchema)]
+struct Activity {
+    /// Their start.
+    at: Time,
+    commits: u64,
+}
+
+/// An actor was made.
+#[derive(JsonSchema)]
+pub(super) struct Created {
+    id: Name,
+    position: Position,
+    etag: Etag,
+    view: Value,
+}
+
+/// A view.
+#[derive(JsonSchema)]
+pub(super) struct Looked {
+    position: Position,
+    etag: Etag,
+    view: Value,
+}
+
+/// One page of a list.
+#[derive(JsonSchema)]
+pub(super) struct Page {
+    rows: Vec<Row>,
+    /// Hand it back as `after`; null on the last page.
+    next: Option<String>,
+}
+
+/// One actor of a list.
+#[derive(JsonSchema)]
+struct Row {
+    kind: Name,
+    id: Name,
+    title: String,
+    /// One word of the kind's own, such as `open`.
+    status: String,
+    /// Ids of the principals whose own list shows it.
+    members: Vec<String>,
+    position: Position,
+    created_at: Time,
+    updated_at: Time,
+    /// When it wakes by itself; null if it does not.
+    next_wake: Option<Time>,
+    /// Whether it is in memory.
+    awake: bool,
+}
+
+/// A command with the id that makes it safe to repeat.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Commanded {
+    #[schemars(skip_serializing_if = "absent")]
+    command_id: CommandId,
+    command: Value,
+}
+
+/// The command's commit is durable.
+#[derive(JsonSchema)]
+pub(super) struct Accepted {
+    position: Position,
+    /// Of the view that shows the command; null if that is not known any more.
+    etag: Option<Etag>,
+    /// This id was accepted before; this is the first answer.
+    #[schemars(skip_serializing_if = "absent")]
+    again: bool,
+}
+
+/// One page of events.
+#[derive(JsonSchema)]
+pub(super) struct Events {
+    position: Position,
+    /// Complete up to this commit: the next `after_seq`.
+    through_seq: u64,
+    /// Whether there are commits after it.
+    more: bool,
+    /// Those that this viewer may hear.
+    events: Vec<Revealed>,
+}
+
+/// The shape of a history.
+#[derive(JsonSchema)]
+pub(super) struct History {
+    position: Position,
+    created_at: Time,
+    /// Spread evenly, the first and the last among them.
+    commits: Vec<CommitAt>,
+}
+
+/// One commit.
+#[derive(JsonSchema)]
+struct CommitAt {
+    seq: u64,
+    at: Time,
+}
+
+/// The actor was retired.
+#[derive(JsonSchema)]
+pub(super) struct Retired {
+    /// Of its last commit.
+    position: Position,
+}
+
+/// How the host is.
+#[derive(JsonSchema)]
+pub(super) struct Health {
+    status: String,
+    version: String,
+}
+
+/// The host takes requests.
+#[derive(JsonSchema)]
+pub(super) struct Ready {
+    status: String,
+}
