@@ -1,0 +1,146 @@
+//! Seats with a hidden word each. Who sits sees its own word, a judge sees all, who was shown the door sees nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dormouse_core::{Actor, Draft, Input, Moment, Rejection, Sight, Viewer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Default, Serialize, Deserialize)]
+pub struct Secret {
+    seats: BTreeMap<u16, String>,
+    words: BTreeMap<u16, String>,
+    banned: BTreeSet<String>,
+    over: bool,
+    moves: u32,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    Sit { seat: u16 },
+    Stand,
+    /// Put a word under one's seat.
+    Hide { word: String },
+    /// Show this principal the door.
+    Ban { who: String },
+    /// Something that everybody may see.
+    Move,
+    /// All words become public, also those of the past.
+    Finish,
+}
+
+#[derive(Serialize, Deserialize)]
+pub enum Event {
+    Sat { seat: u16, who: String },
+    Stood { seat: u16 },
+    Hidden { seat: u16, word: String },
+    Banned { who: String },
+    Moved,
+    Finished,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct View {
+    seats: BTreeMap<u16, String>,
+    words: BTreeMap<u16, String>,
+    moves: u32,
+    over: bool,
+}
+
+impl Secret {
+    fn seat_of(&self, principal: &str) -> Option<u16> {
+        self.seats.iter().find(|(_, who)| *who == principal).map(|(seat, _)| *seat)
+    }
+
+    fn sees(&self, sight: &Sight, seat: u16) -> bool {
+        self.over || *sight == Sight::All || *sight == Sight::Seat(seat)
+    }
+
+    fn event(&self, by: &str, command: Command) -> Result<Event, Rejection> {
+        let seated = || self.seat_of(by).ok_or_else(|| Rejection::new("not_seated", "Take a seat first."));
+        Ok(match command {
+            Command::Sit { seat } if self.seats.contains_key(&seat) => {
+                return Err(Rejection::new("taken", "Somebody sits there."));
+            }
+            Command::Sit { seat } => Event::Sat { seat, who: by.to_owned() },
+            Command::Stand => Event::Stood { seat: seated()? },
+            Command::Hide { word } => Event::Hidden { seat: seated()?, word },
+            Command::Ban { who } => Event::Banned { who },
+            Command::Move => Event::Moved,
+            Command::Finish => Event::Finished,
+        })
+    }
+}
+
+impl Actor for Secret {
+    const KIND: &'static str = "secret";
+    const RULES: u32 = 1;
+    type Config = Config;
+    type Command = Command;
+    type Event = Event;
+    type View = View;
+
+    fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
+        if let Input::Command { by, command } = input {
+            let event = draft.event(&by.principal.id, command)?;
+            draft.emit(event);
+        }
+        Ok(())
+    }
+
+    fn evolve(&mut self, event: &Event, _at: Moment) {
+        match event {
+            Event::Sat { seat, who } => {
+                self.seats.retain(|_, sitting| sitting != who);
+                self.seats.insert(*seat, who.clone());
+            }
+            Event::Stood { seat } => {
+                self.seats.remove(seat);
+            }
+            Event::Hidden { seat, word } => {
+                self.words.insert(*seat, word.clone());
+            }
+            Event::Banned { who } => {
+                self.banned.insert(who.clone());
+            }
+            Event::Moved => self.moves += 1,
+            Event::Finished => self.over = true,
+        }
+    }
+
+    fn sight(&self, viewer: &Viewer) -> Sight {
+        let who = &viewer.principal.id;
+        if viewer.has_role("judge") {
+            Sight::All
+        } else if self.banned.contains(who) {
+            Sight::Nothing
+        } else {
+            self.seat_of(who).map_or(Sight::Public, Sight::Seat)
+        }
+    }
+
+    fn view(&self, sight: &Sight) -> View {
+        assert_ne!(*sight, Sight::Nothing, "the view of nothing is never asked for");
+        let shown = |(seat, word): (&u16, &String)| {
+            (*seat, if self.sees(sight, *seat) { word.clone() } else { "?".to_owned() })
+        };
+        let words = self.words.iter().map(shown).collect();
+        View { seats: self.seats.clone(), words, moves: self.moves, over: self.over }
+    }
+
+    fn reveal(&self, event: &Event, sight: &Sight) -> Option<Value> {
+        match event {
+            Event::Sat { seat, who } => Some(json!({ "sat": who, "seat": seat })),
+            Event::Hidden { seat, word } if self.sees(sight, *seat) => Some(json!({ "hid": word, "seat": seat })),
+            Event::Moved => Some(json!("moved")),
+            Event::Finished => Some(json!("finished")),
+            _ => None,
+        }
+    }
+}

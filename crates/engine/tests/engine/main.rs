@@ -1,0 +1,14 @@
+//! The engine, tested as its hosts use it: over stores that fail on request, in time that moves only when a test says so.
+
+#![expect(unreachable_pub, reason = "a test is nobody's library")]
+
+mod actors;
+mod connection;
+mod log;
+mod script;
+mod scripts;
+mod stage;
+mod store;
+mod verbs;
+mod worker;
+mod world;

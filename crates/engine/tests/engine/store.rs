@@ -1,0 +1,193 @@
+//! One disk that several hosts share, and the line over which each host reaches it.
+//!
+//! A host that dies or freezes has its line cut: what it asks the disk for never comes back, so nothing of it is seen again.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use dormouse_core::{Address, TaskKey, Time, position::Head, position::Position, record};
+use dormouse_engine::Store;
+use dormouse_journal::{
+    AppendError, Entry, Filter, Index, IndexChange, Journal, Lease, LocalHints, MemoryStore, Page, ReadError, Row, Run,
+    StoreError, StoredSnapshot, faulty::FaultyJournal, index::Counts,
+};
+use tokio::sync::watch;
+
+/// What all hosts share.
+#[derive(Clone)]
+pub struct Disk {
+    pub store: MemoryStore,
+    pub faults: FaultyJournal<MemoryStore>,
+    pub hints: LocalHints,
+    damaged: Arc<Mutex<BTreeSet<(Address, u64)>>>,
+    hides_snapshots: Arc<AtomicBool>,
+}
+
+impl Disk {
+    pub fn new() -> Self {
+        let store = MemoryStore::new();
+        let faults = FaultyJournal::new(store.clone());
+        Self { store, faults, hints: LocalHints::default(), damaged: Arc::default(), hides_snapshots: Arc::default() }
+    }
+
+    /// From now on this commit reads back with one bit flipped.
+    pub fn damage(&self, address: &Address, seq: u64) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert((address.clone(), seq));
+    }
+
+    /// From now on there are no snapshots to read.
+    pub fn hide_snapshots(&self) {
+        self.hides_snapshots.store(true, Ordering::Relaxed);
+    }
+
+    /// The position of a commit, as the store has it.
+    pub async fn position(&self, address: &Address, epoch: u32, seq: u64) -> Position {
+        if seq == 0 {
+            return Head::start(epoch).position();
+        }
+        let entries = self.store.read(address, seq - 1, 1).await.unwrap();
+        let hash = entries.first().map(|entry| record::trailing_hash(&entry.record).unwrap());
+        Head { epoch, seq, hash: hash.unwrap_or_default() }.position()
+    }
+
+    /// An older copy of the actor is restored: what came after `seq` is lost.
+    pub async fn restore(&self, address: &Address, seq: u64) {
+        let entries = self.store.read(address, 0, usize::try_from(seq).unwrap()).await.unwrap();
+        let epoch = self.store.head(address).await.unwrap().unwrap().epoch;
+        self.store.delete(address).await.unwrap();
+        let mut expected = Head::start(epoch);
+        for Entry { seq, record } in entries {
+            let time = record::header(&record).unwrap().time;
+            let head = Head { epoch, seq, hash: record::trailing_hash(&record).unwrap() };
+            let (address, index) = (address.clone(), IndexChange::default());
+            self.store.append(Run { address, records: vec![record], expected, head, time, index }).await.unwrap();
+            expected = head;
+        }
+    }
+
+    fn spoil(&self, address: &Address, entry: Entry) -> Entry {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !damaged.contains(&(address.clone(), entry.seq)) {
+            return entry;
+        }
+        let mut bytes = entry.record.to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        Entry { seq: entry.seq, record: bytes.into() }
+    }
+}
+
+/// How one host reaches the disk.
+#[derive(Clone)]
+pub struct Line {
+    disk: Disk,
+    open: watch::Sender<bool>,
+    /// Reach past the faults, as somebody else's host does.
+    direct: bool,
+}
+
+impl Line {
+    pub fn new(disk: &Disk, direct: bool) -> Self {
+        Self { disk: disk.clone(), open: watch::Sender::new(true), direct }
+    }
+
+    pub fn set_open(&self, open: bool) {
+        self.open.send_replace(open);
+    }
+
+    /// The seams of a host on this line.
+    pub fn seams(&self) -> Store {
+        let (journal, index) = (Arc::new(self.clone()), Arc::new(self.clone()));
+        Store { journal, index, hints: Arc::new(self.disk.hints.clone()) }
+    }
+
+    /// Waits for ever if the line stays cut.
+    async fn pass<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut open = self.open.subscribe();
+        let _ = open.wait_for(|open| *open).await;
+        let answer = call.await;
+        let _ = open.wait_for(|open| *open).await;
+        answer
+    }
+}
+
+#[async_trait]
+impl Journal for Line {
+    async fn append(&self, run: Run) -> Result<(), AppendError> {
+        if self.direct {
+            return self.pass(self.disk.store.append(run)).await;
+        }
+        self.pass(self.disk.faults.append(run)).await
+    }
+
+    async fn head(&self, address: &Address) -> Result<Option<Head>, ReadError> {
+        self.pass(self.disk.faults.head(address)).await
+    }
+
+    async fn read(&self, address: &Address, after_seq: u64, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        let entries = self.pass(self.disk.faults.read(address, after_seq, limit)).await?;
+        Ok(entries.into_iter().map(|entry| self.disk.spoil(address, entry)).collect())
+    }
+
+    async fn snapshot(&self, address: &Address) -> Result<Option<StoredSnapshot>, ReadError> {
+        let snapshot = self.pass(self.disk.faults.snapshot(address)).await?;
+        Ok(snapshot.filter(|_| !self.disk.hides_snapshots.load(Ordering::Relaxed)))
+    }
+
+    async fn put_snapshot(&self, address: &Address, snapshot: StoredSnapshot) -> Result<(), StoreError> {
+        self.pass(self.disk.faults.put_snapshot(address, snapshot)).await
+    }
+
+    async fn fence(&self, address: &Address, epoch: u32) -> Result<(), ReadError> {
+        self.pass(self.disk.faults.fence(address, epoch)).await
+    }
+
+    async fn delete(&self, address: &Address) -> Result<(), StoreError> {
+        self.pass(self.disk.faults.delete(address)).await
+    }
+}
+
+#[async_trait]
+impl Index for Line {
+    async fn due(&self, now: Time, limit: usize) -> Result<Vec<(Time, Address)>, StoreError> {
+        self.pass(self.disk.store.due(now, limit)).await
+    }
+
+    async fn lease(&self, now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        self.pass(self.disk.store.lease(now, until, limit)).await
+    }
+
+    async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError> {
+        self.pass(self.disk.store.release(address, key, opened, retry_at)).await
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+        self.pass(self.disk.store.list(filter, after, limit)).await
+    }
+
+    async fn row(&self, address: &Address) -> Result<Option<Row>, StoreError> {
+        self.pass(self.disk.store.row(address)).await
+    }
+
+    async fn sweep(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError> {
+        self.pass(self.disk.store.sweep(after, limit)).await
+    }
+
+    async fn reindex(&self, address: &Address, at: Position, change: IndexChange) -> Result<(), StoreError> {
+        self.pass(self.disk.store.reindex(address, at, change)).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.pass(self.disk.store.counts()).await
+    }
+
+    async fn activity(&self, since: Time) -> Result<Vec<(Time, u64)>, StoreError> {
+        self.pass(self.disk.store.activity(since)).await
+    }
+}
