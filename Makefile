@@ -23,6 +23,7 @@ test: tools web ## Run every check and test
 	cargo test --workspace --locked
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
+	npm test --prefix web/tools
 	$(MAKE) --no-print-directory e2e
 
 check: tools ## The fast loop: formatting, lints, unit tests
@@ -38,7 +39,11 @@ web/node_modules/.installed: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	touch $@
 
-generate: web/node_modules/.installed ## Write what is generated: documents, codes and types (CHECK=--check compares)
+web/tools/node_modules/.installed: web/tools/package-lock.json
+	cd web/tools && npm ci --no-audit --no-fund
+	touch $@
+
+generate: web/tools/node_modules/.installed ## Write what is generated: documents, codes and types (CHECK=--check compares)
 	cargo build --locked -p arcade
 	tools/generate $(CHECK)
 
@@ -47,7 +52,8 @@ e2e: web ## Drive the real page and the real binary with a browser
 	cd web && npm run e2e
 
 bench: tools web ## Measure speed and memory beside raw baselines on this machine
-	cargo build --release --locked -p arcade -p dormouse-bench
+	cargo build --release --locked -p dormouse-bench
+	cargo build --release --locked -p dormouse --example counter
 	target/release/bench $(ARGS)
 
 pictures: web ## Take the pictures of the README from the running page
