@@ -161,8 +161,12 @@ pub(super) enum ServerFrame {
     },
     /// The connection closes after this.
     Goodbye {
-        #[schemars(flatten)]
-        notice: Notice,
+        code: CodeNumber,
+        name: CodeName,
+        /// For people.
+        message: String,
+        /// Milliseconds to wait before connecting again; each connection is given its own share.
+        retry_after: u64,
     },
     /// Which of the positions of a `ping` are old, and the newest.
     Pong { behind: BTreeMap<String, Position> },

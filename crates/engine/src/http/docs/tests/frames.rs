@@ -186,14 +186,16 @@ fn variants(see: &mut dyn FnMut(&ServerFrame<'_>, &ServerFrame<'_>)) {
     let said = |from, task| ServerFrame::Signal { actor, from, task, signal: &signal };
     both(said(Some(&ada), Some("move-7")), said(None, None));
 
-    let mut failure = Failure::from(Code::Rejected).retry_after(1_000);
+    let failure = Failure::from(Code::Rejected).retry_after(1_000);
     let bare = Failure::from(Code::Rejected);
-    both(ServerFrame::Goodbye { failure: Said::from(&failure) }, ServerFrame::Goodbye { failure: Said::from(&bare) });
+    // Hosts always say how long to wait.
+    let goodbye = ServerFrame::Goodbye { failure: Said::from(&failure) };
+    both(goodbye.clone(), goodbye);
     let error = |failure, actor, r#as| ServerFrame::Error { failure: Said::from(failure), actor, r#as };
     both(error(&failure, Some(actor), Some(As::Events)), error(&bare, None, None));
-    failure.reason = Some("list_full");
+    let reasoned = Failure { reason: Some("list_full"), ..failure.clone() };
     let rejected = |failure| ServerFrame::Rejected { actor, command_id, failure: Said::from(failure) };
-    both(rejected(&failure), rejected(&bare));
+    both(rejected(&reasoned), rejected(&bare));
 }
 
 /// Without a catch-all arm: a new variant must be added here, and so to `variants` and to the schemas.
