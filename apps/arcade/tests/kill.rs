@@ -96,7 +96,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
 
     let Promises { acknowledged, unknown, again } = &*test.promises.lock().expect("no panic");
     println!(
-        "seed {seed}: {cycles} kills in {:.0?}, {} lists, {} acknowledged ({again} of them twice and done once), \
+        "seed {seed}: {cycles} kills in {:.0?}, {} lists, {} acknowledged ({again} of them asked twice), \
          {unknown} without an answer, {found} commits verified",
         since.elapsed(),
         test.lists.lock().expect("no panic").len(),

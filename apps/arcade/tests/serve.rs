@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use dormouse_client::{Client, ClientOptions, Handle, Position, Status, SubscribeOptions, Update};
@@ -136,13 +136,16 @@ async fn a_host_that_drains_is_not_ready() {
     asking.iter_mut().for_each(|asking| write!(asking, "GET /ready HTTP/1.1\r\n").expect("sent"));
     tokio::time::sleep(Duration::from_millis(50)).await;
     host.sigterm();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let since = Instant::now();
+    while TcpStream::connect(&host.address).is_ok() {
+        assert!(since.elapsed() < PATIENCE, "it still lets new ones in");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     for connection in &mut asking {
         // The process may have ended already; a closed connection is no "ready" either.
         let Ok((status, answer)) = finish(connection) else { continue };
         assert!(status == 0 || status == 503 && answer.contains("\"code\":1504"), "{answer}");
     }
-    assert!(TcpStream::connect(&host.address).is_err(), "nobody new is let in");
     assert!(host.wait().success());
 }
 
@@ -200,7 +203,6 @@ async fn the_metrics_have_their_names() {
     assert_eq!(status, 200);
     let names = [
         "dormouse_inputs_total{input=\"command\",outcome=\"commit\"} 1",
-        "dormouse_decide_seconds_count",
         "dormouse_commits_total",
         "dormouse_run_commits_count",
         "dormouse_append_seconds_bucket",

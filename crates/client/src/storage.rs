@@ -155,5 +155,8 @@ mod tests {
         let path = folder.path().join("outbox.json");
         fs::write(&path, "{").unwrap();
         assert!(FileStorage::open(&path).unwrap().load().is_err());
+        assert!(FileStorage::open(folder.path().join("none")).unwrap().load().unwrap().is_none());
+        fs::create_dir(folder.path().join("unreadable")).unwrap();
+        assert!(FileStorage::open(folder.path().join("unreadable")).unwrap().load().is_err());
     }
 }

@@ -190,7 +190,7 @@ fn closed_it_answers_everybody_and_stays_so() {
 fn signals_and_presence_pass_through_and_signals_are_not_kept() {
     let mut script = Script::new();
     let signal = || Event::Signal { actor: TODO.into(), signal: raw(&json!({ "type": "typing" })) };
-    script.event(signal());
+    assert!(script.event(signal()).sent().is_empty());
     assert!(script.open().sent().is_empty());
     script.event(signal());
     assert_eq!(script.sent(), [json!({ "action": "signal", "actor": TODO, "signal": { "type": "typing" } })]);

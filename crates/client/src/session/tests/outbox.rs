@@ -97,9 +97,13 @@ fn an_answer_that_comes_twice_or_to_nobody_changes_nothing() {
     let mut script = Script::new();
     script.open();
     script.send(json!(1));
+    let elses = |frame| with(frame, "command_id", json!("0-x:1"));
+    for frame in [elses(accepted(1, 5)), elses(rejected(1, 4440)), accepted(7, 5)] {
+        script.frame(frame);
+        assert!(script.effects.is_empty(), "{:?}", script.effects);
+    }
     script.frame(accepted(1, 5));
-    for frame in [accepted(1, 5), accepted(7, 5), rejected(1, 4440), with(accepted(1, 5), "command_id", json!("0-x:1"))]
-    {
+    for frame in [accepted(1, 5), rejected(1, 4440)] {
         script.frame(frame);
         assert!(script.effects.is_empty(), "{:?}", script.effects);
     }
