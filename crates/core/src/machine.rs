@@ -237,13 +237,20 @@ impl Machine {
     /// If the machine is spoiled.
     pub fn decide(&mut self, stimulus: &Stimulus, now: Time, nonce: [u8; 16]) -> Result<Decision, Failure> {
         assert!(!self.spoiled, "a spoiled machine decides nothing");
+        let known = match self.known(stimulus) {
+            // The first answer outlives the right to ask, and the actor.
+            Ok(Some(before @ Decision::Before(_))) => return Ok(before),
+            known => known,
+        };
         self.admit(stimulus)?;
-        if let Some(known) = self.known(stimulus)? {
+        if let Some(known) = known? {
             return Ok(known);
         }
         let at = self.moment(stimulus, now);
+        let asked = self.asked(stimulus);
         let mut events = Vec::new();
         let decided = self.run_rules(stimulus, at, &mut events);
+        let decided = decided.and_then(|cause| Ok(self.stays(stimulus, asked.as_ref())?.map(parked).or(cause)));
         let spoils = !events.is_empty();
         let result = decided.and_then(|cause| match cause {
             Some(cause) => {
@@ -287,6 +294,31 @@ impl Machine {
             }
             Stimulus::Redrive { what, .. } if !self.upkeep.parked.contains(what) => Ok(Some(Decision::Nothing)),
             Stimulus::Park { what } if !self.may_park(what) => Ok(Some(Decision::Nothing)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the task that failed was to do.
+    fn asked(&self, stimulus: &Stimulus) -> Option<Task> {
+        match stimulus {
+            Stimulus::Report { key, outcome: Outcome::Failed { .. }, .. } => self.guarded(|rules| rules.task(key)).ok(),
+            _ => None,
+        }
+    }
+
+    /// A wake that has come and stays on the agenda would come again at once, a task that failed and stays what it was would fail again.
+    fn stays(&self, stimulus: &Stimulus, asked: Option<&Task>) -> Result<Option<Parked>, Failure> {
+        match (stimulus, asked) {
+            (Stimulus::Wake { key, due }, _) => {
+                let agenda = self.guarded(|rules| rules.agenda())?;
+                Ok(agenda.wakes.contains(&(*due, key.clone())).then(|| Parked::Wake(key.clone(), *due)))
+            }
+            (Stimulus::Report { key, .. }, Some(asked)) => {
+                let agenda = self.guarded(|rules| rules.agenda())?;
+                let listed = agenda.tasks.iter().any(|(listed, _)| listed == key);
+                let stays = listed && self.guarded(|rules| rules.task(key))? == *asked;
+                Ok(stays.then(|| Parked::Task(key.clone())))
+            }
             _ => Ok(None),
         }
     }
@@ -500,6 +532,10 @@ impl Machine {
 
     /// After a load: what the index should hold and may not, because the rules have changed since.
     pub fn settle(&mut self) -> Summarised {
+        let agenda = if self.upkeep.retired { Ok(Agenda::default()) } else { self.guarded(|rules| rules.agenda()) };
+        // Rules that cannot say what they wait for are not woken.
+        let agenda = agenda.unwrap_or_default();
+        self.upkeep.wake = agenda.wakes.iter().filter(|(due, key)| self.runs(key, *due)).map(|(due, _)| *due).min();
         self.summary = self.bounded_summary();
         Summarised { wake: self.upkeep.wake, summary: self.summary.clone() }
     }
@@ -589,6 +625,10 @@ impl Upkeep {
             _ => {}
         }
     }
+}
+
+fn parked(what: Parked) -> Cause {
+    Cause::Parked { what }
 }
 
 /// A refused wake or report is parked, or it would come again at once and for ever.

@@ -3,7 +3,7 @@
 //! Part of the state of every actor, so that it is in every snapshot and export, and the same on every host.
 //! A number above all that are remembered, or in a gap between them, is new; one at or below the highest forgotten is never executed.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +126,8 @@ pub struct Outboxes {
     /// The newest stamp of an outbox that was forgotten, of people and of actors: an unknown outbox stamped at or before it may have
     /// been executed.
     forgotten: [Option<u64>; 2],
+    /// The same of those principals that have others which are known: it concerns nobody else.
+    forgotten_of: BTreeMap<String, u64>,
 }
 
 /// What the principals of other actors begin with. People's tokens never carry it.
@@ -140,7 +142,8 @@ impl Outboxes {
     /// What is known of this id, whose command hashes to `body`.
     pub fn look_up(&self, principal: &str, id: &CommandId, body: u64) -> Known {
         let Some(outbox) = self.known.iter().rev().find(|o| o.is(principal, &id.outbox)) else {
-            let may_be_forgotten = self.forgotten[class(principal)].is_some_and(|stamp| id.outbox.stamp <= stamp);
+            let forgotten = self.forgotten[class(principal)].max(self.forgotten_of.get(principal).copied());
+            let may_be_forgotten = forgotten.is_some_and(|stamp| id.outbox.stamp <= stamp);
             return if may_be_forgotten { Known::TooOld } else { Known::New };
         };
         match outbox.answers.binary_search_by_key(&id.n, |a| a.n) {
@@ -178,8 +181,20 @@ impl Outboxes {
         };
         if let Some(at) = victim {
             let gone = self.known.remove(at);
-            let forgotten = &mut self.forgotten[class(principal)];
-            *forgotten = (*forgotten).max(Some(gone.id.stamp));
+            self.forget(gone, principal);
+        }
+    }
+
+    /// `newcomer` is the principal whose outbox takes the place.
+    fn forget(&mut self, gone: Outbox, newcomer: &str) {
+        let Outbox { principal, id: OutboxId { stamp, .. }, .. } = gone;
+        if principal == newcomer || self.known.iter().any(|outbox| outbox.principal == principal) {
+            let newest = self.forgotten_of.entry(principal).or_default();
+            *newest = stamp.max(*newest);
+        } else {
+            let newest = self.forgotten_of.remove(&principal).max(Some(stamp));
+            let forgotten = &mut self.forgotten[class(&principal)];
+            *forgotten = newest.max(*forgotten);
         }
     }
 }
@@ -286,5 +301,17 @@ mod tests {
         }
         assert_eq!(boxes.look_up("bo", &other(1), 0), Known::Before { seq: 1, tag: [0; 8] });
         assert_eq!(boxes.known.len(), 1 + OUTBOXES_PER_PRINCIPAL_MAX);
+        assert_eq!(boxes.look_up("ana", &other(2), 0), Known::TooOld);
+        assert_eq!(boxes.look_up("cy", &other(2), 0), Known::New, "what Ana forgot concerns nobody else");
+    }
+
+    #[test]
+    fn what_a_principal_forgot_is_not_forgotten_with_its_last_outbox() {
+        let mut boxes = Outboxes::default();
+        (10..=10 + OUTBOXES_PER_PRINCIPAL_MAX as u64).for_each(|at| boxes.remember("ana", &other(at), 0, 1, [0; 8]));
+        (0..OUTBOXES_MAX as u64).for_each(|n| boxes.remember(&format!("p{n}"), &other(1_000), 0, 1, [0; 8]));
+        assert!(boxes.forgotten_of.is_empty() && boxes.known.iter().all(|outbox| outbox.principal != "ana"));
+        assert_eq!(boxes.look_up("ana", &other(10), 0), Known::TooOld);
+        assert_eq!(boxes.look_up("ana", &other(500), 0), Known::New);
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use dormouse_core::{
-    Address, Code, Failure, Kind, Name, Sight, Stimulus, Viewer,
+    Address, Code, Failure, Kind, Name, Outcome, Sight, Stimulus, Viewer,
     dice::Secret,
     frame::{
         As,
@@ -12,7 +12,7 @@ use dormouse_core::{
     },
     outbox::CommandId,
     position::Position,
-    record,
+    record::{self, Parked},
 };
 use dormouse_journal::{Hints, Index, Journal, index::Counts};
 use serde_json::value::RawValue;
@@ -65,15 +65,27 @@ impl Engine {
         Self::with(kinds, store, Arc::new(System), Vec::new())
     }
 
-    /// An engine with a world and workers of one's own.
+    /// An engine with a world and workers of one's own. Tokens for reports die with it.
     pub fn with(
         kinds: impl IntoIterator<Item = Arc<Kind>>,
         store: Store,
         world: Arc<dyn World>,
         workers: Vec<Arc<dyn Worker>>,
     ) -> Self {
+        let report_key = world.draw();
+        Self::with_report_key(kinds, store, world, workers, report_key)
+    }
+
+    /// The same, with a key of its own for the tokens of tasks that are reported from elsewhere, so that they outlive this process.
+    pub fn with_report_key(
+        kinds: impl IntoIterator<Item = Arc<Kind>>,
+        store: Store,
+        world: Arc<dyn World>,
+        workers: Vec<Arc<dyn Worker>>,
+        report_key: [u8; 32],
+    ) -> Self {
         let kinds: BTreeMap<Name, Arc<Kind>> = kinds.into_iter().map(|kind| (kind.name.clone(), kind)).collect();
-        Self { shared: Arc::new(Shared::new(kinds, store, world, Workers::new(workers))) }
+        Self { shared: Arc::new(Shared::new(kinds, store, world, Workers::new(workers), report_key)) }
     }
 
     /// Run the wake loop and the task dispatcher until the engine drains or its store fails.
@@ -110,6 +122,9 @@ impl Engine {
         if self.shared.is_dead() {
             return Err(Failure::from(Code::Unavailable).retry_after(1_000));
         }
+        if self.is_draining() && matches!(message, Message::Input { .. } | Message::Watch(_)) {
+            return Err(Failure::from(Code::Draining).retry_after(1_000));
+        }
         let start = |inheritance: Inheritance| {
             self.shared.owner_started();
             tokio::spawn(own(self.shared.clone(), kind.clone(), address.clone(), inheritance));
@@ -124,7 +139,12 @@ impl Engine {
     pub async fn call(&self, address: &Address, stimulus: Stimulus, with_etag: bool) -> Result<Accepted, Failure> {
         let (reply, answer) = oneshot::channel();
         self.post(address, Message::Input { stimulus, reply: Reply::Call { reply, with_etag } })?;
-        answer.await.unwrap_or_else(|_| Err(Failure::from(Code::Unavailable).retry_after(1_000)))
+        match answer.await {
+            Ok(answer) => answer,
+            // Whether it was written nobody knows, and nobody is told anything: the process ends.
+            Err(_) if self.shared.is_dead() => std::future::pending().await,
+            Err(_) => Err(Failure::new(Code::Internal, "the actor's owner failed; try again with the same id")),
+        }
     }
 
     /// Make an actor. With the same config again it answers as before.
@@ -134,6 +154,31 @@ impl Engine {
     pub async fn create(&self, address: &Address, by: Viewer, config: &[u8]) -> Result<Accepted, Failure> {
         let secret = Secret(self.shared.world.draw());
         self.call(address, Stimulus::Create { by, config: config.into(), secret }, true).await
+    }
+
+    /// Complete a task from elsewhere, by its signed token.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`], [`Code::TokenExpired`], [`Code::Stale`] if the instance is not open any more.
+    pub async fn report_task(&self, token: &str, outcome: Outcome) -> Result<Accepted, Failure> {
+        let instance = task::verify_report(&self.shared.report_key, token, self.shared.world.now())?;
+        let stimulus = Stimulus::Report { key: instance.key, opened: instance.opened, outcome };
+        self.call(&instance.actor, stimulus, false).await
+    }
+
+    /// Let everything of this actor that is parked run again; returns what it was.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], or as [`call`](Self::call).
+    pub async fn redrive(&self, address: &Address, by: &Viewer) -> Result<Vec<Parked>, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.post(address, Message::Parked { reply })?;
+        let parked = answer.await.unwrap_or_else(|_| Err(Failure::from(Code::Unavailable).retry_after(1_000)))?;
+        for what in &parked {
+            let stimulus = Stimulus::Redrive { by: by.clone(), what: what.clone() };
+            self.call(address, stimulus, false).await?;
+        }
+        Ok(parked)
     }
 
     /// A command whose answer is a frame to this connection.
@@ -197,8 +242,10 @@ impl Engine {
         outlet: Arc<dyn Outlet>,
         room: impl follow::Room,
     ) {
-        let history = self.lies_in_history(&address, from).await.unwrap_or(History::Other);
-        follow::follow(self, &address, &viewer, from, history == History::Same, &outlet, &room).await;
+        match self.lies_in_history(&address, from).await {
+            Ok(history) => follow::follow(self, &address, &viewer, from, history == History::Same, &outlet, &room).await,
+            Err(failure) => self.refuse(&address, As::Events, &failure, &outlet),
+        }
     }
 
     fn refuse(&self, address: &Address, of: As, failure: &Failure, outlet: &Arc<dyn Outlet>) {
@@ -315,5 +362,7 @@ impl Engine {
 
 /// The greeting of an `Events` subscription.
 pub(crate) fn resumed_events(actor: &str, kind: Resumed, position: Position) -> bytes::Bytes {
-    ServerFrame::Resumed { actor, r#as: As::Events, kind, position, code: None, message: None }.text().into()
+    let gone = (kind == Resumed::Gone).then_some(Code::Gone);
+    let (code, message) = (gone.map(|code| code as u16), gone.map(Code::meaning));
+    ServerFrame::Resumed { actor, r#as: As::Events, kind, position, code, message }.text().into()
 }

@@ -84,8 +84,7 @@ impl Follower<'_> {
         moved: &mut tokio::sync::watch::Receiver<u64>,
         room: &impl Room,
     ) -> Result<(), Failure> {
-        let head = self.head().await?;
-        let mut through = self.greet(from, history_is_same, head)?;
+        let Some(mut through) = self.greet(from, history_is_same).await? else { return Ok(()) };
         loop {
             moved.borrow_and_update();
             let entries = self.read(through).await?;
@@ -105,8 +104,11 @@ impl Follower<'_> {
         }
     }
 
-    /// The first answer; returns the seq after which events are told.
-    fn greet(&self, from: From, history_is_same: bool, head: Head) -> Result<u64, Failure> {
+    /// The first answer. Returns the seq after which events are told, or nothing if there is nothing to come.
+    async fn greet(&self, from: From, history_is_same: bool) -> Result<Option<u64>, Failure> {
+        // Whether this viewer may know of the actor, before it is told where the actor stands.
+        let retired = reveal(self.engine, self.address, self.viewer, Vec::new()).await?.retired;
+        let head = self.head().await?;
         let (kind, after) = match from {
             From::Now => (Resumed::Current, head.seq),
             From::Start => (Resumed::Tail, 0),
@@ -114,8 +116,10 @@ impl Follower<'_> {
             From::After(held) if held.seq == head.seq => (Resumed::Current, held.seq),
             From::After(held) => (Resumed::Tail, held.seq),
         };
+        let over = retired && after == head.seq;
+        let kind = if over { Resumed::Gone } else { kind };
         self.outlet.push(Outgoing::Frame(resumed_events(&self.actor, kind, head.position())));
-        Ok(after)
+        Ok((!over).then_some(after))
     }
 
     async fn head(&self) -> Result<Head, Failure> {

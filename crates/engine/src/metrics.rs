@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use dormouse_core::{Failure, Stimulus, machine::Decision};
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// Tell the recorder what each metric means. Call once, after the recorder is installed.
 pub fn describe() {
     describe_counter!("dormouse_inputs_total", Unit::Count, "Inputs decided, by kind of input and outcome");
-    describe_histogram!("dormouse_decide_seconds", Unit::Seconds, "Time in decide, evolve, agenda and seal");
     describe_counter!("dormouse_commits_total", Unit::Count, "Commits that are durable");
     describe_histogram!("dormouse_run_commits", Unit::Count, "Commits of one run");
     describe_histogram!(
@@ -26,15 +25,55 @@ pub fn describe() {
     describe_counter!("dormouse_resumes_total", Unit::Count, "Subscriptions, by how they were answered");
 }
 
-pub(crate) fn decided(stimulus: &Stimulus, decided: &Result<Decision, Failure>, took: Duration) {
-    let outcome = match decided {
-        Ok(Decision::Commit(_)) => "commit",
-        Ok(Decision::Before(_)) => "again",
-        Ok(Decision::Nothing) => "nothing",
-        Err(failure) => failure.code.name(),
-    };
-    counter!("dormouse_inputs_total", "input" => name(stimulus), "outcome" => outcome).increment(1);
-    histogram!("dormouse_decide_seconds").record(took);
+/// The series that every command touches, looked up once.
+pub(crate) struct Meters {
+    commands: Counter,
+    commits: Counter,
+    run_commits: Histogram,
+    append_seconds: Histogram,
+    load_seconds: Histogram,
+    pub(crate) rebased: Counter,
+    pub(crate) unknown: Counter,
+    pub(crate) deliveries: Counter,
+}
+
+impl Meters {
+    /// Call after the recorder is installed.
+    pub(crate) fn new() -> Self {
+        Self {
+            commands: counter!("dormouse_inputs_total", "input" => "command", "outcome" => "commit"),
+            commits: counter!("dormouse_commits_total"),
+            run_commits: histogram!("dormouse_run_commits"),
+            append_seconds: histogram!("dormouse_append_seconds"),
+            load_seconds: histogram!("dormouse_load_seconds"),
+            rebased: counter!("dormouse_rebases_total"),
+            unknown: counter!("dormouse_unknown_appends_total"),
+            deliveries: counter!("dormouse_deliveries_total"),
+        }
+    }
+
+    pub(crate) fn decided(&self, stimulus: &Stimulus, decided: &Result<Decision, Failure>) {
+        let outcome = match (stimulus, decided) {
+            (Stimulus::Command { .. }, Ok(Decision::Commit(_))) => return self.commands.increment(1),
+            (_, Ok(Decision::Commit(_))) => "commit",
+            (_, Ok(Decision::Before(_))) => "again",
+            (_, Ok(Decision::Nothing)) => "nothing",
+            (_, Err(failure)) => failure.code.name(),
+        };
+        counter!("dormouse_inputs_total", "input" => name(stimulus), "outcome" => outcome).increment(1);
+    }
+
+    pub(crate) fn committed(&self, commits: usize, took: Duration) {
+        self.commits.increment(commits as u64);
+        self.run_commits.record(commits as f64);
+        self.append_seconds.record(took);
+    }
+
+    pub(crate) fn loaded(&self, took: Duration, seq: u64) {
+        if seq > 0 {
+            self.load_seconds.record(took);
+        }
+    }
 }
 
 fn name(stimulus: &Stimulus) -> &'static str {
@@ -48,30 +87,6 @@ fn name(stimulus: &Stimulus) -> &'static str {
         Stimulus::Retire { .. } => "retire",
         Stimulus::Park { .. } => "park",
         Stimulus::Redrive { .. } => "redrive",
-    }
-}
-
-pub(crate) fn committed(commits: usize, took: Duration) {
-    counter!("dormouse_commits_total").increment(commits as u64);
-    histogram!("dormouse_run_commits").record(commits as f64);
-    histogram!("dormouse_append_seconds").record(took);
-}
-
-pub(crate) fn rebased() {
-    counter!("dormouse_rebases_total").increment(1);
-}
-
-pub(crate) fn unknown() {
-    counter!("dormouse_unknown_appends_total").increment(1);
-}
-
-pub(crate) fn delivered(views: u64) {
-    counter!("dormouse_deliveries_total").increment(views);
-}
-
-pub(crate) fn loaded(took: Duration, seq: u64) {
-    if seq > 0 {
-        histogram!("dormouse_load_seconds").record(took);
     }
 }
 

@@ -63,18 +63,19 @@ impl Registry {
         message: Message,
         start: impl FnOnce(Inheritance),
     ) -> Result<(), Failure> {
+        let mut message = Box::new(message);
         let mut shard = self.shard(address);
         if let Some(mailbox) = shard.get(address).and_then(|slot| slot.mailbox.as_ref()) {
-            return match mailbox.try_send(Box::new(message)) {
-                Ok(()) => Ok(()),
-                Err(mpsc::error::TrySendError::Full(_)) => Err(Failure::from(Code::Busy).retry_after(100)),
-                // The owner's task was torn down from outside, which only happens when the process ends.
-                Err(mpsc::error::TrySendError::Closed(_)) => Err(Failure::from(Code::Draining).retry_after(1000)),
-            };
+            match mailbox.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(Failure::from(Code::Busy).retry_after(100)),
+                // The owner's task was torn down: the next one begins with what the journal has.
+                Err(mpsc::error::TrySendError::Closed(back)) => message = back,
+            }
         }
         let slot = shard.entry(address.clone()).or_default();
         let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
-        sender.try_send(Box::new(message)).unwrap_or_else(|_| unreachable!("a new mailbox has room"));
+        sender.try_send(message).unwrap_or_else(|_| unreachable!("a new mailbox has room"));
         slot.mailbox = Some(sender);
         start(Inheritance { mailbox, watchers: slot.asleep.take().unwrap_or_default() });
         Ok(())

@@ -13,7 +13,7 @@ use dormouse_core::{Address, Kind, Name, limits};
 use dormouse_journal::{Hints, Index, Journal, StoreError};
 use tokio::sync::{Notify, watch};
 
-use crate::{owner::LoadError, registry::Registry, task::Workers, world::World};
+use crate::{metrics::Meters, owner::LoadError, registry::Registry, task::Workers, world::World};
 
 pub(crate) struct Shared {
     pub(crate) kinds: BTreeMap<Name, Arc<Kind>>,
@@ -22,7 +22,10 @@ pub(crate) struct Shared {
     pub(crate) hints: Arc<dyn Hints>,
     pub(crate) world: Arc<dyn World>,
     pub(crate) workers: Workers,
+    /// Signs the tokens of tasks that are reported from elsewhere.
+    pub(crate) report_key: [u8; 32],
     pub(crate) registry: Registry,
+    pub(crate) meters: Meters,
     /// Somebody opened a task: the dispatcher need not wait for its next round.
     pub(crate) tasks_opened: Notify,
     owners: AtomicUsize,
@@ -43,6 +46,7 @@ impl Shared {
         store: crate::Store,
         world: Arc<dyn World>,
         workers: Workers,
+        report_key: [u8; 32],
     ) -> Self {
         Self {
             kinds,
@@ -51,7 +55,9 @@ impl Shared {
             hints: store.hints,
             world,
             workers,
+            report_key,
             registry: Registry::new(),
+            meters: Meters::new(),
             tasks_opened: Notify::new(),
             owners: AtomicUsize::new(0),
             owner_left: Notify::new(),

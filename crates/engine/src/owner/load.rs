@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dormouse_core::{
     Address, Code, Failure, Kind, Machine,
+    position::Head,
     record::{self, Damage},
 };
 use dormouse_journal::{Journal, ReadError, StoreError};
@@ -55,24 +56,64 @@ pub async fn load(
     address: &Address,
     options: LoadOptions,
 ) -> Result<Machine, LoadError> {
+    Ok(bring(journal, kind, address, options).await?.machine)
+}
+
+/// An actor, and how far its snapshot reached.
+pub(crate) struct Loaded {
+    pub(crate) machine: Machine,
+    /// The commit at which the snapshot stood that served; 0 if none did.
+    pub(crate) snapshot_seq: u64,
+}
+
+pub(crate) async fn bring(
+    journal: &dyn Journal,
+    kind: &Arc<Kind>,
+    address: &Address,
+    options: LoadOptions,
+) -> Result<Loaded, LoadError> {
+    let blank = |epoch| Machine::blank(kind.clone(), address.clone(), epoch);
     let Some(head) = journal.head(address).await.map_err(|e| read_error(address, 0, e))? else {
-        return Ok(Machine::blank(kind.clone(), address.clone(), 1));
+        return Ok(Loaded { machine: blank(1), snapshot_seq: 0 });
     };
     let until = options.until.unwrap_or(head.seq).min(head.seq);
     let restored = if options.from_start { None } else { restore(journal, kind, address, until).await? };
-    let mut machine = restored.unwrap_or_else(|| Machine::blank(kind.clone(), address.clone(), head.epoch));
+    if let Some(machine) = restored {
+        let snapshot_seq = machine.head().seq;
+        match catch_up(journal, kind.rules, machine, head, until).await {
+            // A snapshot is only a cache: if history does not link to it, history stands.
+            Err(error @ LoadError::Damaged(..)) => tracing::warn!(%error, "a snapshot does not lead to the head; replaying"),
+            Err(error) => return Err(error),
+            Ok(machine) => return Ok(Loaded { machine, snapshot_seq }),
+        }
+    }
+    Ok(Loaded { machine: catch_up(journal, kind.rules, blank(head.epoch), head, until).await?, snapshot_seq: 0 })
+}
+
+/// Fold the commits up to `until`.
+async fn catch_up(
+    journal: &dyn Journal,
+    rules: u32,
+    mut machine: Machine,
+    head: Head,
+    until: u64,
+) -> Result<Machine, LoadError> {
+    let address = machine.address().clone();
     machine.set_epoch(head.epoch);
     while machine.head().seq < until {
         let after = machine.head().seq;
         let wanted = usize::try_from(until - after).unwrap_or(PAGE).min(PAGE);
-        let entries = journal.read(address, after, wanted).await.map_err(|e| read_error(address, after, e))?;
+        let entries = journal.read(&address, after, wanted).await.map_err(|e| read_error(&address, after, e))?;
         if entries.is_empty() {
-            return Err(LoadError::Damaged(address.clone(), after + 1, "the commit is missing".to_owned()));
+            return Err(LoadError::Damaged(address, after + 1, "the commit is missing".to_owned()));
         }
         for entry in entries {
-            check_rules(kind, address, &entry.record)?;
-            machine.apply(&entry.record).map_err(|damage| damaged(address, entry.seq, damage))?;
+            check_rules(rules, &address, &entry.record)?;
+            machine.apply(&entry.record).map_err(|damage| damaged(&address, entry.seq, damage))?;
         }
+    }
+    if until == head.seq && machine.head() != head {
+        return Err(damaged(&address, until, Damage::Broken));
     }
     Ok(machine)
 }
@@ -99,9 +140,9 @@ async fn restore(
     }
 }
 
-fn check_rules(kind: &Kind, address: &Address, bytes: &[u8]) -> Result<(), LoadError> {
+fn check_rules(rules: u32, address: &Address, bytes: &[u8]) -> Result<(), LoadError> {
     let header = record::header(bytes).map_err(|damage| damaged(address, 0, damage))?;
-    if header.rules > kind.rules { Err(LoadError::NewerRules(address.clone(), header.rules)) } else { Ok(()) }
+    if header.rules > rules { Err(LoadError::NewerRules(address.clone(), header.rules)) } else { Ok(()) }
 }
 
 fn damaged(address: &Address, seq: u64, damage: Damage) -> LoadError {

@@ -10,7 +10,7 @@ use dormouse_core::{
         client::From,
         server::{Revealed, Said, ServerFrame},
     },
-    record::Opened,
+    record::{Opened, Parked},
 };
 use dormouse_journal::Entry;
 use tokio::sync::oneshot;
@@ -35,6 +35,8 @@ pub(crate) enum Message {
     Stream { key: TaskKey, hear: Sight, signal: Box<serde_json::value::RawValue> },
     /// What is there to do behind this key?
     Request { key: TaskKey, opened: u64, reply: oneshot::Sender<Result<(Task, Opened), Failure>> },
+    /// What waits for an operator?
+    Parked { reply: oneshot::Sender<Result<Vec<Parked>, Failure>> },
     /// Look at the agenda.
     Poke,
 }

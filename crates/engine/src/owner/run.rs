@@ -1,20 +1,22 @@
 //! A run in the making: commits that were decided on the expected state, and every answer that waits for them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use dormouse_core::{
-    Address, Failure, Position, Stimulus, Viewer,
-    limits::{RUN_BYTES_MAX, RUN_COMMITS_MAX},
+    Address, Failure, Position, Sight, Stimulus, Task, TaskKey, Viewer,
+    limits::{RECORD_BYTES_MAX, RUN_BYTES_MAX, RUN_COMMITS_MAX},
     machine::Sealed,
     position::Head,
+    record::{Opened, Parked},
 };
-use dormouse_journal::{IndexChange, Run};
+use dormouse_journal::{Entry, IndexChange, Run};
 use tokio::sync::oneshot;
 
 use super::{
-    message::{Looked, Reply},
-    watch::Publish,
+    message::{Heard, Looked, Message, Reply, Watch},
+    watch::{Publish, Seat},
 };
+use crate::outlet::ConnectionId;
 
 /// Something that was worked out on the expected state and leaves when that is durable, or is worked out again.
 pub(crate) enum Item {
@@ -22,6 +24,44 @@ pub(crate) enum Item {
     Input { stimulus: Stimulus, reply: Reply, tries: u32, verdict: Verdict },
     /// A look, and what it will see.
     Look { viewer: Viewer, reply: oneshot::Sender<Result<Looked, Failure>>, looked: Result<Looked, Failure> },
+    /// Somebody who begins to watch, and what of.
+    Watch { watch: Watch, sight: Result<Sight, Failure> },
+    /// Somebody who ceases to, in the order of things.
+    Unwatch { connection: ConnectionId, of: dormouse_core::frame::As },
+    /// Commits, and what will be heard of them.
+    Reveal {
+        viewer: Viewer,
+        entries: Vec<Entry>,
+        reply: oneshot::Sender<Result<Heard, Failure>>,
+        heard: Result<Heard, Failure>,
+    },
+    /// A task, and what there is to do.
+    Request {
+        key: TaskKey,
+        opened: u64,
+        reply: oneshot::Sender<Result<(Task, Opened), Failure>>,
+        asked: Result<(Task, Opened), Failure>,
+    },
+    /// What waits for an operator.
+    Parked { reply: oneshot::Sender<Result<Vec<Parked>, Failure>>, parked: Vec<Parked> },
+    /// Came while the state was spoiled: not worked out yet.
+    Stranded { message: Message, tries: u32 },
+}
+
+impl Item {
+    /// What was asked, and how often an answer was worked out in vain.
+    pub(crate) fn question(self) -> (Message, u32) {
+        match self {
+            Self::Input { stimulus, reply, tries, .. } => (Message::Input { stimulus, reply }, tries),
+            Self::Look { viewer, reply, .. } => (Message::Look { viewer, reply }, 0),
+            Self::Watch { watch, .. } => (Message::Watch(watch), 0),
+            Self::Unwatch { connection, of } => (Message::Unwatch { connection, of }, 0),
+            Self::Reveal { viewer, entries, reply, .. } => (Message::Reveal { viewer, entries, reply }, 0),
+            Self::Request { key, opened, reply, .. } => (Message::Request { key, opened, reply }, 0),
+            Self::Parked { reply, .. } => (Message::Parked { reply }, 0),
+            Self::Stranded { message, tries } => (message, tries),
+        }
+    }
 }
 
 /// What an input will be told.
@@ -63,7 +103,7 @@ impl NextRun {
 
     /// Whether one more commit might not fit.
     pub(crate) fn is_full(&self) -> bool {
-        self.records.len() >= RUN_COMMITS_MAX || self.bytes + dormouse_core::limits::RECORD_BYTES_MAX > RUN_BYTES_MAX
+        self.records.len() >= RUN_COMMITS_MAX || self.bytes + RECORD_BYTES_MAX > RUN_BYTES_MAX
     }
 
     /// Commits of this run, for folding again after a spoiled draft.
@@ -83,7 +123,9 @@ impl NextRun {
 pub(crate) struct InFlight {
     pub(crate) run: Run,
     pub(crate) items: Vec<Item>,
-    /// What each sight is shown when it is committed.
+    /// Whose sight is another when it is committed.
+    pub(crate) sights: BTreeMap<Seat, Sight>,
+    /// What each sight is shown then.
     pub(crate) publishes: Vec<Publish>,
     /// The state after it, if a snapshot is due.
     pub(crate) snapshot: Option<Vec<u8>>,

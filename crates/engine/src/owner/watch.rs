@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use dormouse_core::{
-    Code, Failure, Machine, Position, Principal, Sight, Viewer,
+    Code, Failure, Machine, Position, Principal, Sight, Stimulus, Viewer,
     frame::{
         As,
         client::From,
@@ -19,10 +19,10 @@ use serde_json::value::RawValue;
 use super::message::{History, Watch};
 use crate::outlet::{ConnectionId, Outgoing, Outlet, WholeView};
 
-/// Everybody who watches one actor. Outlives the owner while the actor sleeps.
+/// Everybody who watches one actor, as far as that is durable. Outlives the owner while the actor sleeps.
 #[derive(Default)]
 pub(crate) struct WatchTable {
-    watchers: BTreeMap<(ConnectionId, As), Watcher>,
+    watchers: BTreeMap<Seat, Watcher>,
     sights: BTreeMap<Sight, Shown>,
     here: BTreeMap<String, (Viewer, usize)>,
     presence_changed: bool,
@@ -53,15 +53,49 @@ struct Shown {
 /// What one sight is shown when a run is committed.
 pub(crate) struct Publish {
     sight: Sight,
+    view: Result<Change, Failure>,
+}
+
+/// From one view of a sight to the next.
+struct Change {
     /// The etag before, and the patch from there if there is a short one.
     base: Option<(Arc<str>, Option<Bytes>)>,
     whole: Arc<WholeView>,
 }
 
+/// Where somebody watches from, and which of the two.
+pub(crate) type Seat = (ConnectionId, As);
+
 /// A principal's first connection came, or its last one went.
 pub(crate) enum Transition {
     Joined(Viewer),
     Left(Viewer),
+}
+
+impl Transition {
+    pub(crate) fn of(stimulus: &Stimulus) -> Option<Self> {
+        match stimulus {
+            Stimulus::Joined { who } => Some(Self::Joined(who.clone())),
+            Stimulus::Left { who } => Some(Self::Left(who.clone())),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn stimulus(self) -> Stimulus {
+        match self {
+            Self::Joined(who) => Stimulus::Joined { who },
+            Self::Left(who) => Stimulus::Left { who },
+        }
+    }
+
+    pub(crate) fn is_undone_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Joined(who), Self::Left(other)) | (Self::Left(who), Self::Joined(other)) => {
+                who.principal.id == other.principal.id
+            }
+            _ => false,
+        }
+    }
 }
 
 impl WatchTable {
@@ -112,84 +146,111 @@ impl WatchTable {
         self.sights.retain(|sight, _| watchers.iter().any(|((_, of), w)| *of == As::View && w.sight == *sight));
     }
 
-    /// Ask the rules again what everybody may know; who may know nothing any more is told so and let go.
-    pub(crate) fn look_again(&mut self, machine: &Machine, actor: &Arc<str>) -> Vec<Transition> {
-        let mut blinded = Vec::new();
-        for (key, watcher) in &mut self.watchers {
-            match machine.sight(&watcher.viewer) {
-                Ok(Sight::Nothing) => blinded.push(*key),
-                Ok(sight) => watcher.sight = sight,
-                // Rules that fail here keep the sight that they gave before.
-                Err(_) => {}
-            }
-        }
-        let dismiss = |(connection, of): (ConnectionId, As)| {
-            if let Some(watcher) = self.watchers.get(&(connection, of)) {
-                let failure = Said::from(Code::NotFound);
-                let frame = ServerFrame::Error { failure, actor: Some(actor), r#as: Some(of) };
-                watcher.outlet.push(Outgoing::Frame(frame.text().into()));
-            }
-            self.unwatch(connection, of)
+    /// Ask the rules again what everybody may know: those whose sight is another in the machine's state.
+    pub(crate) fn look_ahead(&self, machine: &Machine) -> BTreeMap<Seat, Sight> {
+        let look = |(seat, watcher): (&Seat, &Watcher)| {
+            // Rules that fail here keep the sight that they gave before.
+            let sight = machine.sight(&watcher.viewer).ok()?;
+            (sight != watcher.sight).then_some((*seat, sight))
         };
-        blinded.into_iter().filter_map(dismiss).collect()
+        self.watchers.iter().filter_map(look).collect()
     }
 
-    /// What each watched sight is to be shown of the machine's state. Sights whose view did not change and who owe nobody a greeting are
-    /// left out.
-    pub(crate) fn prepare(&mut self, machine: &Machine, actor: &Arc<str>) -> Vec<Publish> {
+    /// The state in which these sights hold is durable.
+    pub(crate) fn turn(&mut self, sights: BTreeMap<Seat, Sight>) {
+        for (seat, sight) in sights {
+            if let Some(watcher) = self.watchers.get_mut(&seat) {
+                watcher.sight = sight;
+            }
+        }
+    }
+
+    /// Who may know nothing any more is told so and let go. The follower of events says so itself, after the events before.
+    pub(crate) fn let_blind_go(&mut self, actor: &Arc<str>) -> Vec<Transition> {
+        let blind = |(seat, watcher): (&Seat, &Watcher)| (watcher.sight == Sight::Nothing).then_some(*seat);
+        let blind: Vec<Seat> = self.watchers.iter().filter_map(blind).collect();
+        blind.into_iter().filter_map(|seat| self.let_go(seat, actor, &Code::NotFound.into())).collect()
+    }
+
+    fn let_go(&mut self, (connection, of): Seat, actor: &Arc<str>, failure: &Failure) -> Option<Transition> {
+        if let Some(watcher) = self.watchers.get(&(connection, of)).filter(|_| of == As::View) {
+            watcher.say_over(of, actor, failure);
+        }
+        self.unwatch(connection, of)
+    }
+
+    /// What each watched sight is to be shown of the machine's state, in which these `sights` are others. Left out are those whose view
+    /// everybody holds.
+    pub(crate) fn prepare(
+        &mut self,
+        machine: &Machine,
+        actor: &Arc<str>,
+        sights: &BTreeMap<Seat, Sight>,
+    ) -> Vec<Publish> {
         let mut owed: BTreeMap<Sight, bool> = BTreeMap::new();
-        for ((_, of), watcher) in &self.watchers {
-            if *of == As::View {
-                let newcomer = watcher.greeting.is_some() || watcher.holds.is_none();
-                *owed.entry(watcher.sight.clone()).or_default() |= newcomer;
+        for (seat, watcher) in self.watchers.iter().filter(|((_, of), _)| *of == As::View) {
+            let sight = sights.get(seat).unwrap_or(&watcher.sight);
+            if *sight != Sight::Nothing {
+                let shown = self.sights.get(sight).map(|shown| &shown.etag);
+                let newcomer = watcher.greeting.is_some() || watcher.holds.as_ref() != shown;
+                *owed.entry(sight.clone()).or_default() |= newcomer;
             }
         }
         owed.into_iter().filter_map(|(sight, newcomers)| self.prepare_sight(machine, actor, sight, newcomers)).collect()
     }
 
     fn prepare_sight(&mut self, machine: &Machine, actor: &Arc<str>, sight: Sight, newcomers: bool) -> Option<Publish> {
-        let view = Bytes::from(
-            bounded_view(machine, &sight)
-                .inspect_err(|failure| {
-                    tracing::error!(%actor, %failure, "the view of a sight cannot be shown");
-                })
-                .ok()?,
-        );
-        let before = self.sights.get(&sight);
-        if let Some(shown) = before
-            && shown.view.as_ref() == Some(&view)
+        let view = match bounded_view(machine, &sight) {
+            Ok(view) => Bytes::from(view),
+            Err(failure) => {
+                tracing::error!(%actor, %failure, "the view of a sight cannot be shown");
+                self.sights.remove(&sight);
+                return Some(Publish { sight, view: Err(failure) });
+            }
+        };
+        let position = machine.head().position();
+        if let Some(shown) = self.sights.get_mut(&sight)
+            && shown.is(&view)
         {
-            let whole = WholeView::new(actor.clone(), machine.head().position(), shown.etag.clone(), view);
+            shown.view = Some(view.clone());
+            let whole = Arc::new(WholeView::new(actor.clone(), position, shown.etag.clone(), view));
             let base = Some((shown.etag.clone(), None));
-            return newcomers.then(|| Publish { sight, base, whole: Arc::new(whole) });
+            return newcomers.then_some(Publish { sight, view: Ok(Change { base, whole }) });
         }
         let etag: Arc<str> = etag(&view).into();
-        let base = before.map(|shown| {
+        let shown = Shown { etag: etag.clone(), view: Some(view.clone()) };
+        let base = self.sights.insert(sight.clone(), shown).map(|shown| {
             let ops = shown.view.as_ref().and_then(|old| patch::diff(old, &view));
-            (shown.etag.clone(), ops.map(|ops| patch_frame(actor, &shown.etag, &etag, machine.head().position(), &ops)))
+            let frame = ops.map(|ops| patch_frame(actor, &shown.etag, &etag, position, &ops));
+            (shown.etag, frame)
         });
-        self.sights.insert(sight.clone(), Shown { etag: etag.clone(), view: Some(view.clone()) });
-        let whole = WholeView::new(actor.clone(), machine.head().position(), etag, view);
-        Some(Publish { sight, base, whole: Arc::new(whole) })
+        let whole = Arc::new(WholeView::new(actor.clone(), position, etag, view));
+        Some(Publish { sight, view: Ok(Change { base, whole }) })
     }
 
-    /// Show what was prepared, now that it is durable.
-    pub(crate) fn deliver(&mut self, publishes: &[Publish], actor: &Arc<str>) -> u64 {
+    /// Show what was prepared, now that it is durable. Whose view cannot be shown is told so and let go.
+    pub(crate) fn deliver(&mut self, publishes: &[Publish], actor: &Arc<str>) -> (u64, Vec<Transition>) {
         let mut delivered = 0;
-        for publish in publishes {
-            let watchers = self.watchers.iter_mut().filter(|((_, of), w)| *of == As::View && w.sight == publish.sight);
-            for (_, watcher) in watchers {
-                delivered += u64::from(watcher.show(publish, actor));
+        let mut gone = Vec::new();
+        for Publish { sight, view } in publishes {
+            let watchers = self.watchers.iter_mut().filter(|((_, of), w)| *of == As::View && w.sight == *sight);
+            match view {
+                Ok(change) => watchers.for_each(|(_, watcher)| delivered += u64::from(watcher.show(change, actor))),
+                Err(failure) => gone.extend(watchers.map(|(seat, _)| (*seat, failure.clone()))),
             }
         }
-        delivered
+        let gone = gone.into_iter().filter_map(|(seat, failure)| self.let_go(seat, actor, &failure)).collect();
+        (delivered, gone)
     }
 
     /// The etag that this connection's view has after these publishes.
     pub(crate) fn etag_of(&self, connection: ConnectionId, publishes: &[Publish]) -> Option<Arc<str>> {
-        let watcher = self.watchers.get(&(connection, As::View))?;
-        let published = publishes.iter().find(|publish| publish.sight == watcher.sight);
-        published.map(|publish| publish.whole.etag.clone()).or_else(|| watcher.holds.clone())
+        let watcher = self.watchers.get(&(connection, As::View)).filter(|watcher| watcher.sight != Sight::Nothing)?;
+        match publishes.iter().find(|publish| publish.sight == watcher.sight).map(|publish| &publish.view) {
+            Some(Ok(change)) => Some(change.whole.etag.clone()),
+            Some(Err(_)) => None,
+            None => watcher.holds.clone(),
+        }
     }
 
     /// Whether anybody is owed a first view.
@@ -223,11 +284,12 @@ impl WatchTable {
         self.presence_changed
     }
 
-    /// The actor is gone for good, or cannot be served: say so and let everybody go.
+    /// The actor is gone for good, or cannot be served: say so and let everybody go. Of the end the followers of events hear in the journal.
     pub(crate) fn dismiss(&mut self, actor: &Arc<str>, failure: &Failure) {
         for ((_, of), watcher) in std::mem::take(&mut self.watchers) {
-            let frame = ServerFrame::Error { failure: Said::from(failure), actor: Some(actor), r#as: Some(of) };
-            watcher.outlet.push(Outgoing::Frame(frame.text().into()));
+            if of == As::View || failure.code != Code::Gone {
+                watcher.say_over(of, actor, failure);
+            }
         }
         self.sights.clear();
         self.here.clear();
@@ -239,14 +301,27 @@ impl WatchTable {
     }
 }
 
+impl Shown {
+    fn is(&self, view: &Bytes) -> bool {
+        self.view.as_ref().map_or_else(|| *self.etag == *etag(view), |shown| shown == view)
+    }
+}
+
 impl Watcher {
-    fn show(&mut self, publish: &Publish, actor: &Arc<str>) -> bool {
-        let whole = &publish.whole;
+    fn say_over(&self, of: As, actor: &Arc<str>, failure: &Failure) {
+        let frame = ServerFrame::Error { failure: Said::from(failure), actor: Some(actor), r#as: Some(of) };
+        self.outlet.push(Outgoing::Frame(frame.text().into()));
+    }
+
+    fn show(&mut self, change: &Change, actor: &Arc<str>) -> bool {
+        let whole = &change.whole;
         let holds_newest = self.holds.as_ref() == Some(&whole.etag);
         if let Some(Greeting { from, history }) = self.greeting.take() {
             let kind = match history {
                 History::Other => Resumed::Reset,
-                History::Same if holds_newest || is_at(from, whole.position) => Resumed::Current,
+                History::Same if holds_newest => Resumed::Current,
+                // Who names no etag holds the view of the position; who names another one holds another view of it.
+                History::Same if self.holds.is_none() && is_at(from, whole.position) => Resumed::Current,
                 History::Same => Resumed::Snapshot,
             };
             let (position, r#as) = (whole.position, As::View);
@@ -263,7 +338,7 @@ impl Watcher {
         if holds_newest {
             return false;
         }
-        let frame = match &publish.base {
+        let frame = match &change.base {
             Some((base, Some(patch))) if self.holds.as_ref() == Some(base) => patch.clone(),
             _ => whole.frame(),
         };

@@ -1,9 +1,10 @@
 //! Leases open tasks and has them performed, a bounded number at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use dormouse_core::{Code, Failure, Outcome, Stimulus, Task, limits};
 use dormouse_journal::Lease;
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{Failed, Job, backoff, label, lease_until};
@@ -63,10 +64,20 @@ async fn attempt(engine: Engine, lease: Lease, _permit: OwnedSemaphorePermit) {
     };
     let kind = task.kind.clone();
     let (attempts, deadline) = (task.attempts, task.deadline);
+    if lease.attempt > attempts {
+        // The attempts before ended with their host, or were to be reported from elsewhere.
+        metrics::task(&kind, "failed");
+        let reason = "every attempt ended without a report".to_owned();
+        return report(&engine, &lease, Outcome::Failed { reason }).await;
+    }
     match perform(&engine, &lease, task, deadline).await {
         Ok(value) => {
             metrics::task(&kind, "done");
             report(&engine, &lease, Outcome::Done { value }).await;
+        }
+        Err(Failed { elsewhere: true, after, .. }) => {
+            metrics::task(&kind, "elsewhere");
+            release(&engine, &lease, after.unwrap_or_default()).await;
         }
         Err(failed) if failed.retry && lease.attempt < attempts => {
             metrics::task(&kind, "again");
@@ -109,8 +120,10 @@ async fn perform(engine: &Engine, lease: &Lease, task: Task, deadline: Duration)
         attempt: lease.attempt,
         engine: engine.clone(),
     };
-    match tokio::time::timeout(deadline, worker.perform(job)).await {
-        Ok(done) => done,
+    let attempt = AssertUnwindSafe(worker.perform(job)).catch_unwind();
+    match tokio::time::timeout(deadline, attempt).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => Err(Failed::again("the worker panicked")),
         Err(_) => Err(Failed::again("the deadline passed")),
     }
 }

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod send;
+mod token;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use dormouse_core::{Address, Sight, Task, TaskKey, Time, record::Opened};
 use serde_json::{Value, value::RawValue};
 
 pub(crate) use dispatch::run;
+pub(crate) use token::verify as verify_report;
 
 use crate::{engine::Engine, owner::Message};
 
@@ -37,17 +39,26 @@ pub struct Failed {
     pub retry: bool,
     /// Wait at least this long before the next attempt.
     pub after: Option<Duration>,
+    /// Somebody else will report, with the job's token.
+    pub(crate) elsewhere: bool,
 }
 
 impl Failed {
     /// Trying again may help.
     pub fn again(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), retry: true, after: None }
+        Self { reason: reason.into(), retry: true, after: None, elsewhere: false }
+    }
+
+    /// Not failed at all: somebody outside works on it and reports with [`Job::report_token`]. If no report comes within this time,
+    /// the next attempt is made.
+    pub fn reported_elsewhere(within: Duration) -> Self {
+        let reason = "no report came in time".to_owned();
+        Self { reason, retry: true, after: Some(within), elsewhere: true }
     }
 
     /// Trying again will not help.
     pub fn for_good(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), retry: false, after: None }
+        Self { reason: reason.into(), retry: false, after: None, elsewhere: false }
     }
 }
 
@@ -68,6 +79,16 @@ impl Job {
     /// The same for every attempt at this instance, and for no other.
     pub fn idempotency_key(&self) -> String {
         format!("{}/{}@{}", self.address, self.opened.key, self.opened.seq)
+    }
+
+    /// With this token anybody may report the task's outcome, once, to `POST /v1/reports`, until `within` has passed.
+    ///
+    /// # Errors
+    /// If the token cannot be signed; trying again may help.
+    pub fn report_token(&self, within: Duration) -> Result<String, Failed> {
+        let expires = self.engine.shared.world.now().after(within);
+        let instance = token::Instance { actor: self.address.clone(), key: self.opened.key.clone(), opened: self.opened.seq };
+        token::sign(&self.engine.shared.report_key, &instance, expires).ok_or_else(|| Failed::again("the token cannot be signed"))
     }
 
     /// Let the viewers that may hear this task hear a piece of its stream. Lost if the actor is busy.

@@ -1,7 +1,6 @@
 //! The built-in worker: delivers a command to another actor of the same tenant, at least once.
 //!
-//! The receiver deduplicates it like any other: each instance is an outbox of its own, stamped with the time of the commit that opened it, with one
-//! command in it.
+//! The receiver deduplicates it like any other: what one commit opened shares an outbox, stamped with that commit's time.
 
 use async_trait::async_trait;
 use dormouse_core::{
@@ -52,7 +51,8 @@ fn sender(address: &Address) -> Viewer {
 }
 
 fn command_id(job: &Job) -> CommandId {
-    let digest = Hash::of("dormouse/send/1", &[job.idempotency_key().as_bytes()]);
+    let opened = &job.opened;
+    let digest = Hash::of("dormouse/send/1", &[job.address.to_string().as_bytes(), &opened.seq.to_le_bytes()]);
     let unique = format!("{:016x}", digest.short());
-    CommandId { outbox: OutboxId { stamp: job.opened.at.0, unique }, n: 1 }
+    CommandId { outbox: OutboxId { stamp: opened.at.0, unique }, n: u64::from(opened.nth) + 1 }
 }

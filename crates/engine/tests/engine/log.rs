@@ -133,11 +133,31 @@ fn ops(ops: &Value) -> String {
 
 /// A value, cut where it is too long to read.
 pub fn cut(value: &Value) -> String {
-    const READABLE: usize = 200;
-    let text = value.to_string();
+    const READABLE: usize = 400;
+    let text = without_tags(&value.to_string());
     if text.len() <= READABLE {
         return text;
     }
     let start: String = text.chars().take(60).collect();
     format!("{start}… ({} bytes)", text.len())
+}
+
+/// Positions inside of values, shortened: their tags are hashes.
+pub fn without_tags(text: &str) -> String {
+    const TAG: usize = 16;
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some(at) = rest.find(':') {
+        let (before, after) = rest.split_at(at);
+        let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let tag = after.get(1..=TAG).filter(|tag| tag.bytes().all(|b| b.is_ascii_hexdigit()));
+        out.push_str(before);
+        if digits > 0 && tag.is_some() {
+            rest = &after[1 + TAG..];
+        } else {
+            out.push(':');
+            rest = &after[1..];
+        }
+    }
+    out + rest
 }

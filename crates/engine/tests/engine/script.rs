@@ -38,10 +38,17 @@ async fn play(script: &str) -> String {
             stage.log.take();
             verbs::perform(&mut stage, input.trim()).await;
             settle().await;
-            stage.log.take().iter().for_each(|out| writeln!(happened, "{out}").unwrap());
+            in_order(stage.log.take()).iter().for_each(|out| writeln!(happened, "{out}").unwrap());
         }
     }
     happened
+}
+
+/// Followers of events are independent of each other: whose frame comes first of those that come together is a matter of chance.
+fn in_order(mut lines: Vec<String>) -> Vec<String> {
+    let follows = |line: &String| line.split_once(": ").is_some_and(|(_, frame)| frame.starts_with("events "));
+    lines.chunk_by_mut(|a, b| follows(a) && follows(b)).for_each(<[String]>::sort);
+    lines
 }
 
 /// Both texts side by side, line by line, as `diff` would.

@@ -22,7 +22,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{
     actors,
     connection::Connection,
-    log::{Log, short},
+    log::{Log, short, without_tags},
     store::{Disk, Line},
     worker::Hand,
     world::{DAWN, TestWorld},
@@ -215,7 +215,8 @@ impl Stage {
             let by = opening.body.by.as_ref().map_or(String::new(), |by| format!(" by {}", by.id));
             let events: Vec<_> = opening.body.events.iter().map(|event| String::from_utf8_lossy(event)).collect();
             let at = opening.header.time.0 - DAWN;
-            format!("journal: {} at {at} {}{by}: {}", entry.seq, cause(&opening.body.cause), events.join(" "))
+            let events = without_tags(&events.join(" "));
+            format!("journal: {} at {at} {}{by}: {events}", entry.seq, cause(&opening.body.cause))
         };
         entries.iter().map(line).collect()
     }

@@ -27,13 +27,15 @@ pub struct Disk {
     pub hints: LocalHints,
     damaged: Arc<Mutex<BTreeSet<(Address, u64)>>>,
     hides_snapshots: Arc<AtomicBool>,
+    kept: Arc<Mutex<Option<StoredSnapshot>>>,
 }
 
 impl Disk {
     pub fn new() -> Self {
         let store = MemoryStore::new();
         let faults = FaultyJournal::new(store.clone());
-        Self { store, faults, hints: LocalHints::default(), damaged: Arc::default(), hides_snapshots: Arc::default() }
+        let hints = LocalHints::default();
+        Self { store, faults, hints, damaged: Arc::default(), hides_snapshots: Arc::default(), kept: Arc::default() }
     }
 
     /// From now on this commit reads back with one bit flipped.
@@ -54,6 +56,15 @@ impl Disk {
         let entries = self.store.read(address, seq - 1, 1).await.unwrap();
         let hash = entries.first().map(|entry| record::trailing_hash(&entry.record).unwrap());
         Head { epoch, seq, hash: hash.unwrap_or_default() }.position()
+    }
+
+    /// The snapshot of now comes back after everything else has changed, as from a backup of its own.
+    pub async fn swap_snapshot(&self, address: &Address) {
+        let now = self.store.snapshot(address).await.unwrap();
+        let before = std::mem::replace(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner), now);
+        if let Some(snapshot) = before {
+            self.store.put_snapshot(address, snapshot).await.unwrap();
+        }
     }
 
     /// An older copy of the actor is restored: what came after `seq` is lost.

@@ -25,6 +25,7 @@
 //! host b starts [with rules 2] | host a dies | host a freezes | host a thaws | host a drains
 //! b: ana …                                  at host b; without, at the host that started last
 //! journal counter/x | index counter/x | snapshot counter/x | is counter/x awake | quarantine
+//! swap counter/x                            keep its snapshot, and put back the one that was kept before
 //! damage counter/x 3 | restore counter/x to 3 | epoch counter/x 2 | hide snapshots
 //! ```
 //!
@@ -117,7 +118,7 @@ pub async fn perform(stage: &mut Stage, line: &str) {
         "host" => hosts(stage, words).await,
         "report" => report(stage, host, words),
         "journal" | "index" | "snapshot" | "is" | "quarantine" => inspect(stage, host, rest).await,
-        "damage" | "restore" | "epoch" | "hide" => harm(stage, rest).await,
+        "damage" | "restore" | "epoch" | "hide" | "swap" => harm(stage, rest).await,
         first if first.starts_with(|c: char| c.is_ascii_digit()) => counted(stage, host, rest).await,
         name => person(stage, host, name, words).await,
     }
@@ -370,6 +371,7 @@ async fn harm(stage: &Stage, line: &str) {
     }
     let address = Stage::address(words.next());
     match how {
+        "swap" => stage.disk.swap_snapshot(&address).await,
         "damage" => stage.disk.damage(&address, words.number()),
         "restore" => {
             assert!(words.takes("to"));

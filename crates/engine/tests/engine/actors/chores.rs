@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// `LATER`: how many milliseconds after the time that was asked for these rules want to be woken.
 #[derive(Default, Serialize, Deserialize)]
-pub struct Chores {
+pub struct Chores<const LATER: u64> {
     born: Time,
     wakes: BTreeMap<String, Time>,
     tasks: BTreeMap<String, Errand>,
@@ -81,7 +82,7 @@ fn manner(key: &str) -> &str {
     key.split('-').next().unwrap_or_default()
 }
 
-impl Chores {
+impl<const LATER: u64> Chores<LATER> {
     fn wake(draft: &mut Draft<'_, Self>, key: String) -> Result<(), Rejection> {
         match manner(&key) {
             "idle" => {}
@@ -134,7 +135,7 @@ impl Chores {
     }
 }
 
-impl Actor for Chores {
+impl<const LATER: u64> Actor for Chores<LATER> {
     const KIND: &'static str = "chores";
     const RULES: u32 = 1;
     type Config = Config;
@@ -188,7 +189,9 @@ impl Actor for Chores {
     }
 
     fn agenda(&self) -> Agenda {
-        let with_wakes = self.wakes.iter().fold(Agenda::default(), |agenda, (key, time)| agenda.wake(*time, key));
+        let with_wakes = self.wakes.iter().fold(Agenda::default(), |agenda, (key, time)| {
+            agenda.wake(time.after(Duration::from_millis(LATER)), key)
+        });
         self.tasks.iter().fold(with_wakes, |agenda, (key, errand)| agenda.task(key.as_str(), &errand.kind))
     }
 

@@ -12,6 +12,7 @@ pub struct Secret {
     seats: BTreeMap<u16, String>,
     words: BTreeMap<u16, String>,
     banned: BTreeSet<String>,
+    peeking: BTreeSet<String>,
     over: bool,
     moves: u32,
 }
@@ -29,6 +30,8 @@ pub enum Command {
     Hide { word: String },
     /// Show this principal the door.
     Ban { who: String },
+    /// See all from now on. No view shows who does.
+    Peek,
     /// Something that everybody may see.
     Move,
     /// All words become public, also those of the past.
@@ -41,6 +44,7 @@ pub enum Event {
     Stood { seat: u16 },
     Hidden { seat: u16, word: String },
     Banned { who: String },
+    Peeked { who: String },
     Moved,
     Finished,
 }
@@ -59,7 +63,7 @@ impl Secret {
     }
 
     fn sees(&self, sight: &Sight, seat: u16) -> bool {
-        self.over || *sight == Sight::All || *sight == Sight::Seat(seat)
+        *sight == Sight::All || *sight == Sight::Seat(seat)
     }
 
     fn event(&self, by: &str, command: Command) -> Result<Event, Rejection> {
@@ -72,6 +76,7 @@ impl Secret {
             Command::Stand => Event::Stood { seat: seated()? },
             Command::Hide { word } => Event::Hidden { seat: seated()?, word },
             Command::Ban { who } => Event::Banned { who },
+            Command::Peek => Event::Peeked { who: by.to_owned() },
             Command::Move => Event::Moved,
             Command::Finish => Event::Finished,
         })
@@ -109,6 +114,9 @@ impl Actor for Secret {
             Event::Banned { who } => {
                 self.banned.insert(who.clone());
             }
+            Event::Peeked { who } => {
+                self.peeking.insert(who.clone());
+            }
             Event::Moved => self.moves += 1,
             Event::Finished => self.over = true,
         }
@@ -120,6 +128,8 @@ impl Actor for Secret {
             Sight::All
         } else if self.banned.contains(who) {
             Sight::Nothing
+        } else if self.over || self.peeking.contains(who) {
+            Sight::All
         } else {
             self.seat_of(who).map_or(Sight::Public, Sight::Seat)
         }

@@ -1,0 +1,316 @@
+//! An owner before the journal: handing runs over, and what each outcome means for those who wait.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use dormouse_core::{
+    Code, Failure, Machine, Stimulus,
+    frame::server::{Resumed, ServerFrame},
+    limits,
+    position::Head,
+    record,
+};
+use dormouse_journal::{AppendError, Run, StoreError, StoredSnapshot};
+use tokio::time::Instant;
+
+use super::{
+    Append, Owner, STORE_RETRY,
+    clock::Clock,
+    load::{LoadOptions, bring, load},
+    message::{Accepted, Message, Reply, Watch},
+    refuse,
+    run::{InFlight, Item, Verdict},
+    watch::{Publish, Transition},
+};
+use crate::{outlet::Outgoing, shared::Shared};
+
+impl Owner {
+    /// Give the next run to the journal, if it is free.
+    pub(super) fn hand_over(&mut self) {
+        if self.append.is_some() || self.machine.is_spoiled() {
+            return;
+        }
+        if !self.next.has_commits() {
+            if self.watchers.owes() {
+                self.refresh();
+            }
+            return;
+        }
+        let sights = self.watchers.look_ahead(&self.machine);
+        let publishes = self.watchers.prepare(&self.machine, &self.actor, &sights);
+        let next = std::mem::take(&mut self.next);
+        let (mut run, items) = next.seal(self.address.clone(), self.durable);
+        if let Some(Some(wake)) = &mut run.index.wake {
+            *wake = self.clock.on_the_wall(*wake, self.shared.world.now());
+        }
+        let snapshot_due = run.head.seq >= self.snapshot_seq + limits::SNAPSHOT_COMMITS;
+        let snapshot = if snapshot_due || self.machine.is_retired() { self.snapshot() } else { None };
+        self.append = Some(append(&self.shared, run.clone()));
+        self.in_flight = Some(Box::new(InFlight { run, items, sights, publishes, snapshot, since: Instant::now() }));
+    }
+
+    pub(super) async fn landed(&mut self, landed: Result<(), AppendError>) {
+        let in_flight = self.in_flight.take().expect("what lands was in flight");
+        match landed {
+            Ok(()) => self.committed(*in_flight),
+            Err(AppendError::Conflict(head)) => {
+                tracing::debug!(address = %self.address, at = %head.position(), "somebody else's commit came first");
+                self.shared.meters.rebased.increment(1);
+                self.decide_again(in_flight.items).await;
+            }
+            Err(AppendError::Unknown(error)) => {
+                tracing::warn!(address = %self.address, %error, "unknown outcome; putting the same run again");
+                self.shared.meters.unknown.increment(1);
+                self.append = Some(append_again(&self.shared, in_flight.run.clone()));
+                self.in_flight = Some(in_flight);
+            }
+            Err(AppendError::Store(error)) => self.lost(*in_flight, &error).await,
+        }
+    }
+
+    fn committed(&mut self, in_flight: InFlight) {
+        let InFlight { run, items, sights, publishes, snapshot, since } = in_flight;
+        self.shared.meters.committed(run.records.len(), since.elapsed());
+        if run.head.seq < self.durable.seq {
+            // An unknown outcome of before: meanwhile the state was read back, with this run in it and others after it.
+            items.into_iter().for_each(|item| self.let_out(item, &[]));
+            if !self.next.has_commits() {
+                self.refresh();
+            }
+            return;
+        }
+        self.durable = run.head;
+        self.watchers.turn(sights);
+        for item in items {
+            self.let_out(item, &publishes);
+        }
+        self.deliver(&publishes);
+        self.shared.registry.moved(&self.address, run.head.seq);
+        self.shared.hints.moved(&self.address, run.head.position());
+        if !run.index.opened.is_empty() {
+            self.shared.tasks_opened.notify_one();
+        }
+        if let Some(bytes) = snapshot {
+            self.keep_snapshot(run.head, bytes);
+        }
+        if run.index.retired {
+            self.watchers.dismiss(&self.actor, &Code::Gone.into());
+        }
+    }
+
+    /// Show what is durable, and let go who may not see it.
+    fn deliver(&mut self, publishes: &[Publish]) {
+        let blind = self.watchers.let_blind_go(&self.actor);
+        let (delivered, gone) = self.watchers.deliver(publishes, &self.actor);
+        self.shared.meters.deliveries.increment(delivered);
+        blind.into_iter().chain(gone).for_each(|transition| self.transition(transition));
+    }
+
+    /// The state is durable and may be another than when the viewers were last shown it: ask their sights and show it.
+    pub(super) fn refresh(&mut self) {
+        let sights = self.watchers.look_ahead(&self.machine);
+        self.watchers.turn(sights);
+        let publishes = self.watchers.prepare(&self.machine, &self.actor, &Default::default());
+        self.deliver(&publishes);
+    }
+
+    fn keep_snapshot(&mut self, head: Head, bytes: Vec<u8>) {
+        self.snapshot_seq = head.seq;
+        let (shared, address) = (self.shared.clone(), self.address.clone());
+        let snapshot = StoredSnapshot { head, bytes: bytes.into() };
+        tokio::spawn(async move {
+            if let Err(error) = shared.journal.put_snapshot(&address, snapshot).await {
+                shared.note_store_error(&error);
+            }
+        });
+    }
+
+    pub(super) fn let_out(&mut self, item: Item, publishes: &[Publish]) {
+        match item {
+            Item::Look { reply, looked, .. } => drop(reply.send(looked)),
+            Item::Reveal { reply, heard, .. } => drop(reply.send(heard)),
+            Item::Request { reply, asked, .. } => drop(reply.send(asked)),
+            Item::Parked { reply, parked } => drop(reply.send(Ok(parked))),
+            Item::Input { reply, verdict: Verdict::Refused(failure), .. } => reply.send(Err(failure)),
+            Item::Input { reply, verdict: Verdict::Accepted { position, etag, again }, .. } => {
+                let etag = etag.or_else(|| self.watchers.etag_of(reply.connection()?, publishes));
+                reply.send(Ok(Accepted { position, etag, again }));
+            }
+            Item::Watch { watch, sight: Ok(sight) } => {
+                if let Some(transition) = self.watchers.watch(watch, sight) {
+                    self.transition(transition);
+                }
+            }
+            Item::Watch { watch, sight: Err(failure) } => self.turn_away(watch, &failure),
+            Item::Unwatch { connection, of } => {
+                if let Some(transition) = self.watchers.unwatch(connection, of) {
+                    self.transition(transition);
+                }
+            }
+            Item::Stranded { message, tries } => self.answer(message, tries),
+        }
+    }
+
+    /// Somebody who may not watch. The follower of events says so itself.
+    fn turn_away(&self, watch: Watch, failure: &Failure) {
+        if watch.of == dormouse_core::frame::As::Events {
+            return;
+        }
+        if failure.code != Code::Gone {
+            return refuse(Message::Watch(watch), &self.actor, failure);
+        }
+        let (actor, position, message) = (&*self.actor, self.machine.head().position(), Some(&*failure.message));
+        let (kind, code) = (Resumed::Gone, Some(failure.code as u16));
+        let frame = ServerFrame::Resumed { actor, r#as: watch.of, kind, position, code, message };
+        watch.outlet.push(Outgoing::Frame(frame.text().into()));
+    }
+
+    /// The expected state is void: load what the journal has and decide everything again, in the order in which it came.
+    async fn decide_again(&mut self, items: Vec<Item>) {
+        let mut again: VecDeque<Item> = items.into();
+        again.extend(std::mem::take(&mut self.next).items);
+        if let Err(failure) = self.reload().await {
+            again.into_iter().for_each(|item| refuse(item.question().0, &self.actor, &failure));
+            self.broken = Some(failure);
+            return;
+        }
+        for item in again {
+            match item.question() {
+                (Message::Input { reply: Reply::Nobody, stimulus }, tries) if tries >= limits::REBASE_MAX => {
+                    self.put_off(&stimulus);
+                }
+                (message @ Message::Input { .. }, tries) if tries >= limits::REBASE_MAX => {
+                    refuse(message, &self.actor, &Failure::from(Code::Busy).retry_after(200));
+                }
+                (message, tries) => self.answer(message, tries + 1),
+            }
+        }
+    }
+
+    /// Nobody would ask again for who came or went; wakes come again by themselves.
+    fn put_off(&mut self, stimulus: &Stimulus) {
+        if let Some(transition) = Transition::of(stimulus) {
+            self.retry_at = Instant::now() + STORE_RETRY;
+            self.owe(transition);
+        }
+    }
+
+    /// Back to what the journal has, which the viewers are shown if they have not seen it.
+    async fn reload(&mut self) -> Result<(), Failure> {
+        match bring(&*self.shared.journal, &self.kind, &self.address, LoadOptions::default()).await {
+            Ok(loaded) => {
+                self.machine = loaded.machine;
+                self.machine.settle();
+                self.clock = Clock::at(self.now().max(self.machine.time()));
+                self.durable = self.machine.head();
+                self.broken = None;
+                self.watchers.forget_expected();
+                if self.in_flight.is_none() {
+                    self.refresh();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.shared.note_load_error(&self.address, &error);
+                Err(error.failure())
+            }
+        }
+    }
+
+    /// A refusal came after an event: the draft is worthless. What is in flight and what was decided before it stays good.
+    pub(super) async fn recover_from_spoiled(&mut self) {
+        let fold = |machine: &mut Machine, records: &[Arc<[u8]>]| {
+            records.iter().try_for_each(|record| machine.apply(record)).is_ok()
+        };
+        let loaded = load(&*self.shared.journal, &self.kind, &self.address, LoadOptions::default()).await;
+        let rebuilt = loaded.ok().and_then(|mut machine| {
+            if machine.head() == self.durable
+                && let Some(in_flight) = &self.in_flight
+            {
+                fold(&mut machine, &in_flight.run.records).then_some(())?;
+            }
+            let follows = self
+                .next
+                .records()
+                .first()
+                .is_none_or(|first| record::header(first).is_ok_and(|header| header.prev == machine.head().hash));
+            (follows && fold(&mut machine, self.next.records())).then_some(machine)
+        });
+        match rebuilt {
+            Some(mut machine) => {
+                machine.settle();
+                self.machine = machine;
+                self.decide_stranded();
+            }
+            None => {
+                // The journal moved under us: the run in flight will conflict, and everything is decided again then.
+                let items = std::mem::take(&mut self.next).items;
+                self.decide_again(items).await;
+            }
+        }
+    }
+
+    /// Items that came while the machine was spoiled, and the one that spoiled it.
+    fn decide_stranded(&mut self) {
+        let items = std::mem::take(&mut self.next.items);
+        for item in items {
+            let what = parked_instead(&item);
+            match item {
+                Item::Stranded { message, tries } => self.answer(message, tries),
+                item => self.keep(item),
+            }
+            if let Some(what) = what {
+                self.decide(Stimulus::Park { what }, Reply::Nobody, 0);
+            }
+        }
+    }
+
+    /// The store took nothing: say so, and go back to what it holds.
+    async fn lost(&mut self, in_flight: InFlight, error: &StoreError) {
+        self.shared.note_store_error(error);
+        if self.shared.is_dead() {
+            // Nobody is told anything: after a failed fsync nobody knows what the disk holds.
+            return;
+        }
+        let failure = Failure::from(Code::Unavailable).retry_after(1_000);
+        let next = std::mem::take(&mut self.next);
+        self.retry_at = Instant::now() + STORE_RETRY;
+        self.broken = self.reload().await.err();
+        for item in in_flight.items.into_iter().chain(next.items) {
+            match item.question() {
+                (Message::Input { reply: Reply::Nobody, stimulus }, _) => self.put_off(&stimulus),
+                (message @ Message::Input { .. }, _) => refuse(message, &self.actor, &failure),
+                // What was to be written is lost; who only wanted to look sees what there is.
+                (message, tries) if self.broken.is_none() => self.answer(message, tries),
+                (message, _) => refuse(message, &self.actor, &failure),
+            }
+        }
+    }
+}
+
+/// A wake or report on which the rules failed is parked, or it would come again at once and for ever.
+fn parked_instead(item: &Item) -> Option<record::Parked> {
+    match item {
+        Item::Input { stimulus: Stimulus::Wake { key, due }, verdict: Verdict::Refused(_), .. } => {
+            Some(record::Parked::Wake(key.clone(), *due))
+        }
+        Item::Input { stimulus: Stimulus::Report { key, .. }, verdict: Verdict::Refused(failure), .. }
+            if failure.code != Code::Stale =>
+        {
+            Some(record::Parked::Task(key.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn append(shared: &Arc<Shared>, run: Run) -> Append {
+    let journal = shared.journal.clone();
+    Box::pin(async move { journal.append(run).await })
+}
+
+fn append_again(shared: &Arc<Shared>, run: Run) -> Append {
+    let journal = shared.journal.clone();
+    Box::pin(async move {
+        tokio::time::sleep(limits::UNKNOWN_RETRY).await;
+        journal.append(run).await
+    })
+}
