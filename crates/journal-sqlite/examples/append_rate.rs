@@ -1,6 +1,6 @@
 //! Appends per second beside raw `write` and `fdatasync` of the same bytes.
 //!
-//! `cargo run --release -p dormouse-journal-sqlite --example append_rate [DIR]`. Records are sealed beforehand. Each actor appends its
+//! `cargo run --release -p dormouse-journal-sqlite --example append_rate [DIR [PATTERN]]`. Records are sealed beforehand. Each actor appends its
 //! next run as soon as the last is durable; the raw loop syncs one run of every actor at a time, which is the best that grouping can do.
 //! Raw and store take turns, and the ratio is of the medians.
 
@@ -37,26 +37,30 @@ fn main() {
     std::fs::create_dir_all(&dir).expect("the directory can be made");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     println!(
-        "actors × commits   snapshots    raw commits/s   store commits/s   ratio   writer µs/run    p50 µs    p99 µs    max ms"
+        "actors × commits   snapshots    raw commits/s   store commits/s   ratio   writer µs/run    batch    p50 µs    p99 µs    max ms"
     );
-    for pattern in PATTERNS {
-        let (mut raws, mut stores, mut cpus, mut latencies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let only: Option<usize> = std::env::args().nth(2).map(|text| text.parse().expect("PATTERN is a number from 0"));
+    for pattern in PATTERNS.into_iter().enumerate().filter(|(n, _)| only.is_none_or(|only| only == *n)).map(|(_, p)| p)
+    {
+        let (mut raws, mut stores, mut latencies) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut cpus, mut batches) = (Vec::new(), Vec::new());
         for _ in 0..PASSES {
             let runs: Vec<Vec<Run>> = (0..pattern.actors).map(|n| prepare(n, &pattern)).collect();
             raws.push(raw(Path::new(&dir), &runs, &pattern));
-            let (rate, cpu) = runtime.block_on(store(Path::new(&dir), runs, &pattern, &mut latencies));
+            let (rate, cpu, batch) = runtime.block_on(store(Path::new(&dir), runs, &pattern, &mut latencies));
             stores.push(rate);
             cpus.push(cpu);
+            batches.push(batch);
         }
-        report(&pattern, median(raws), median(stores), median(cpus), latencies);
+        report(&pattern, median(raws), median(stores), (median(cpus), median(batches)), latencies);
     }
 }
 
-fn report(pattern: &Pattern, raw: f64, store: f64, cpu: f64, mut latencies: Vec<Duration>) {
+fn report(pattern: &Pattern, raw: f64, store: f64, (cpu, batch): (f64, f64), mut latencies: Vec<Duration>) {
     latencies.sort_unstable();
     let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize].as_micros();
     println!(
-        "{:>6} × {:<3}         {:<10} {:>14.0} {:>17.0} {:>7.2} {:>15.2} {:>9} {:>9} {:>9}",
+        "{:>6} × {:<3}         {:<10} {:>14.0} {:>17.0} {:>7.2} {:>15.2} {:>8.1} {:>9} {:>9} {:>9}",
         pattern.actors,
         pattern.commits,
         if pattern.snapshots { "every 128" } else { "none" },
@@ -64,6 +68,7 @@ fn report(pattern: &Pattern, raw: f64, store: f64, cpu: f64, mut latencies: Vec<
         store,
         store / raw,
         cpu,
+        batch,
         at(0.5),
         at(0.99),
         at(1.0) / 1000,
@@ -99,7 +104,7 @@ fn rate(pattern: &Pattern, begun: Instant) -> f64 {
     (pattern.actors * pattern.commits * pattern.rounds) as f64 / begun.elapsed().as_secs_f64()
 }
 
-async fn store(dir: &Path, runs: Vec<Vec<Run>>, pattern: &Pattern, latencies: &mut Vec<Duration>) -> (f64, f64) {
+async fn store(dir: &Path, runs: Vec<Vec<Run>>, pattern: &Pattern, latencies: &mut Vec<Duration>) -> (f64, f64, f64) {
     let dir = dir.join("store");
     let _ = std::fs::remove_dir_all(&dir);
     let store = SqliteStore::open(&dir, Options::default()).expect("the store opens");
@@ -114,8 +119,9 @@ async fn store(dir: &Path, runs: Vec<Vec<Run>>, pattern: &Pattern, latencies: &m
     }
     let rate = rate(pattern, begun);
     let cpu = writer_cpu().as_secs_f64() * 1e6 / (pattern.actors * pattern.rounds) as f64;
+    let stats = store.stats();
     store.close().await;
-    (rate, cpu)
+    (rate, cpu, stats.jobs as f64 / stats.batches as f64)
 }
 
 /// What the writer's thread has used, user and system: steadier than wall time on a machine that is shared. Zero where there is no `/proc`.

@@ -10,16 +10,16 @@ use crate::{
     OpenError,
     convert::{address_at, epoch_at, hash_at, int, nat_at, time_at},
     failure::is_damage,
-    tails::{LogRow, Tail, Tails},
+    tails::{LogRow, Shared, Tail, Tails},
     writer::{Log, Slot, time_of},
 };
 
 /// Rebuild what lives in memory.
-pub(crate) fn recover(conn: &Connection) -> Result<(Tails, Log), OpenError> {
+pub(crate) fn recover(conn: &Connection) -> Result<(Shared, Log), OpenError> {
     recover_rows(conn).map_err(|error| if is_damage(&error) { OpenError::Damaged(error) } else { error.into() })
 }
 
-fn recover_rows(conn: &Connection) -> rusqlite::Result<(Tails, Log)> {
+fn recover_rows(conn: &Connection) -> rusqlite::Result<(Shared, Log)> {
     let mut tails = Tails { counts: totals(conn)?, ..Tails::default() };
     read_activity(conn, &mut tails)?;
     let first = conn.query_row("SELECT coalesce(min(id), 1) FROM log", [], |row| row.get(0))?;
@@ -78,10 +78,12 @@ impl Scan {
         Ok(())
     }
 
-    fn finish(mut self) -> (Tails, Log) {
+    fn finish(mut self) -> (Shared, Log) {
+        let shared = Shared::default();
         let dirty = self.owners.into_values().flatten().filter(|(_, tail)| !tail.rows.is_empty());
-        self.tails.actors.extend(dirty);
-        (self.tails, self.log)
+        self.tails.actors.extend(dirty.map(|(address, tail)| (shared.key(&address), tail)));
+        *shared.tails() = self.tails;
+        (shared, self.log)
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     reader::{self, Question},
     recover::recover,
     schema,
-    tails::{Shared, rows_after},
+    tails::{Key, Shared, rows_after},
     writer::{Answer, Append, Job, Work, Writer},
 };
 
@@ -54,13 +54,17 @@ struct Doors {
     questions: mpsc::Sender<Question>,
 }
 
-/// What a store holds in memory.
+/// What a store holds in memory, and what its writer did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Actors with rows in the log.
     pub tails: usize,
     /// Those rows.
     pub rows: usize,
+    /// Transactions since the start.
+    pub batches: u64,
+    /// Appends and other writes in them; by the batch, how many shared one sync.
+    pub jobs: u64,
 }
 
 impl SqliteStore {
@@ -73,8 +77,8 @@ impl SqliteStore {
         let (dir, lock) = (dir.as_ref(), lock(dir.as_ref())?);
         let file = dir.join("journal.sqlite");
         let conn = schema::open_writer(&file, options.page_count_max)?;
-        let (tails, log) = recover(&conn)?;
-        let shared = Arc::new(Shared::new(tails));
+        let (shared, log) = recover(&conn)?;
+        let shared = Arc::new(shared);
         let readers = (0..options.readers).map(|_| schema::open_reader(&file)).collect::<Result<Vec<_>, _>>()?;
         let (questions, threads) = start_readers(readers, &shared).map_err(OpenError::Thread)?;
         let (jobs, waiting) = mpsc::channel(options.waiting_jobs_max);
@@ -99,7 +103,12 @@ impl SqliteStore {
     /// What the store holds in memory now.
     pub fn stats(&self) -> Stats {
         let tails = self.0.shared.tails();
-        Stats { tails: tails.actors.len(), rows: tails.actors.values().map(|tail| tail.rows.len()).sum() }
+        let rows = tails.actors.values().map(|tail| tail.rows.len()).sum();
+        Stats { tails: tails.actors.len(), rows, batches: tails.batches, jobs: tails.jobs }
+    }
+
+    fn key(&self, address: &Address) -> Key {
+        self.0.shared.key(address)
     }
 
     async fn write(&self, work: Work) -> Result<Answer, Failure> {
@@ -180,7 +189,7 @@ impl Journal for SqliteStore {
         run.assert_sound();
         let (packed, begun) = (pack(&run.records), run.begun());
         let Run { address, expected, head, time, index, .. } = run;
-        let append = Append { address, expected, head, begun, time, index, packed };
+        let append = Append { actor: self.key(&address), expected, head, begun, time, index, packed };
         self.write(Work::Append(Box::new(append))).await.map_err(Failure::append)?;
         Ok(())
     }
@@ -188,7 +197,7 @@ impl Journal for SqliteStore {
     async fn head(&self, address: &Address) -> Result<Option<Head>, ReadError> {
         let failed = |failure: Failure| failure.read(address);
         self.0.shared.check().map_err(failed)?;
-        let live = self.0.shared.tails().actors.get(address).map(|tail| tail.head);
+        let live = self.0.shared.tails().actors.get(&self.key(address)).map(|tail| tail.head);
         if live.is_some() {
             return Ok(live);
         }
@@ -199,7 +208,7 @@ impl Journal for SqliteStore {
     async fn read(&self, address: &Address, after_seq: u64, limit: usize) -> Result<Vec<Entry>, ReadError> {
         let failed = |failure: Failure| failure.read(address);
         self.0.shared.check().map_err(failed)?;
-        let tail = match self.0.shared.tails().actors.get(address) {
+        let tail = match self.0.shared.tails().actors.get(&self.key(address)) {
             // Nothing new is what a follower finds most often.
             Some(tail) if tail.head.seq <= after_seq => return Ok(Vec::new()),
             // Each row has a commit at least.
@@ -218,16 +227,16 @@ impl Journal for SqliteStore {
     }
 
     async fn put_snapshot(&self, address: &Address, snapshot: StoredSnapshot) -> Result<(), StoreError> {
-        self.write(Work::PutSnapshot(address.clone(), snapshot)).await.map(drop).map_err(Failure::store)
+        self.write(Work::PutSnapshot(self.key(address), snapshot)).await.map(drop).map_err(Failure::store)
     }
 
     async fn fence(&self, address: &Address, epoch: u32) -> Result<(), ReadError> {
-        let fenced = self.write(Work::Fence(address.clone(), epoch)).await;
+        let fenced = self.write(Work::Fence(self.key(address), epoch)).await;
         fenced.map(drop).map_err(|failure| failure.read(address))
     }
 
     async fn delete(&self, address: &Address) -> Result<(), StoreError> {
-        self.write(Work::Delete(address.clone())).await.map(drop).map_err(Failure::store)
+        self.write(Work::Delete(self.key(address))).await.map(drop).map_err(Failure::store)
     }
 }
 
@@ -245,7 +254,7 @@ impl Index for SqliteStore {
     }
 
     async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError> {
-        let work = Work::Release { address: address.clone(), key: key.clone(), opened, retry_at };
+        let work = Work::Release { actor: self.key(address), key: key.clone(), opened, retry_at };
         self.write(work).await.map(drop).map_err(Failure::store)
     }
 
@@ -259,7 +268,7 @@ impl Index for SqliteStore {
     }
 
     async fn row(&self, address: &Address) -> Result<Option<Row>, StoreError> {
-        let tail = self.0.shared.tails().actors.get(address).map(|tail| (tail.id, tail.head, tail.updated));
+        let tail = self.0.shared.tails().actors.get(&self.key(address)).map(|tail| (tail.id, tail.head, tail.updated));
         let wanted = address.clone();
         self.ask(move |conn| reader::rows::one(conn, &wanted, tail)).await.map_err(Failure::store)
     }
@@ -270,7 +279,7 @@ impl Index for SqliteStore {
     }
 
     async fn reindex(&self, address: &Address, at: Position, change: IndexChange) -> Result<(), StoreError> {
-        self.write(Work::Reindex(address.clone(), at, Box::new(change))).await.map(drop).map_err(Failure::store)
+        self.write(Work::Reindex(self.key(address), at, Box::new(change))).await.map(drop).map_err(Failure::store)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -5,7 +5,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use dormouse_core::{Address, Time, position::Head};
@@ -17,15 +18,53 @@ use crate::failure::{Cause, Failure};
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     tails: Mutex<Tails>,
+    hashes: RandomState,
     /// Set once: the store failed and stays failed.
-    failed: OnceLock<std::sync::Arc<str>>,
+    failed: OnceLock<Arc<str>>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Tails {
-    pub(crate) actors: HashMap<Address, Tail>,
+    pub(crate) actors: ByKey<Tail>,
     pub(crate) counts: Counts,
     pub(crate) activity: BTreeMap<Time, u64>,
+    /// Transactions since the start, and jobs in them.
+    pub(crate) batches: u64,
+    pub(crate) jobs: u64,
+}
+
+/// An address with its hash, which its caller computes, so that the one writer need not for each map that it looks into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    hash: u64,
+    pub(crate) address: Address,
+}
+
+/// Keyed by address.
+pub(crate) type ByKey<V> = HashMap<Key, V, BuildHasherDefault<Computed>>;
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// Passes a [`Key`]'s hash on.
+#[derive(Debug, Default)]
+pub(crate) struct Computed(u64);
+
+impl Hasher for Computed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a key writes its hash and nothing else")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// An actor with rows in the log.
@@ -55,8 +94,9 @@ pub(crate) fn rows_after(rows: &[LogRow], after: u64) -> &[LogRow] {
 }
 
 impl Shared {
-    pub(crate) fn new(tails: Tails) -> Self {
-        Self { tails: Mutex::new(tails), failed: OnceLock::new() }
+    /// Seeded by the process: clients choose names, and must not be able to choose ones that collide.
+    pub(crate) fn key(&self, address: &Address) -> Key {
+        Key { hash: self.hashes.hash_one(address), address: address.clone() }
     }
 
     pub(crate) fn tails(&self) -> MutexGuard<'_, Tails> {

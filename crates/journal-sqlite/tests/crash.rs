@@ -1,6 +1,7 @@
 //! `kill -9` in the middle of appends: every run that was acknowledged is there, and so is no part of any other.
 //!
 //! The test starts itself as a child, which prints each acknowledged position and is killed after some of them.
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
 mod support;
 

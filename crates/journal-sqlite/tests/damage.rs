@@ -1,4 +1,5 @@
 //! Damaged pages are the matter of the actors whose rows are on them.
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
 mod support;
 

@@ -13,7 +13,7 @@ use super::rows::{COLUMNS, lay_over, row_at};
 use crate::{
     convert::{int, texts},
     failure::Failure,
-    tails::Tails,
+    tails::{Key, Tails},
 };
 
 /// An actor with rows in the log, where its head puts it.
@@ -26,7 +26,7 @@ pub(crate) struct Dirty {
 /// The dirty actors that a list may want, taken under the lock.
 pub(crate) fn dirty(tails: &Tails, filter: &Filter, after: Option<&Cursor>) -> (HashSet<i64>, Vec<Dirty>) {
     let mut wanted = Vec::new();
-    for (address, tail) in &tails.actors {
+    for (Key { address, .. }, tail) in &tails.actors {
         let is = |wanted: &Option<Name>, name| wanted.as_ref().is_none_or(|wanted| wanted == name);
         if is(&filter.tenant, &address.tenant) && is(&filter.kind, &address.kind) {
             let place = Cursor { sort: tail.sort, updated: tail.updated, address: address.clone() };

@@ -1,25 +1,27 @@
 //! One transaction: jobs are compared with what the jobs before them made, and nothing is published before the commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use dormouse_core::{Address, Time, position::Head, record};
+use dormouse_core::{Time, position::Head, record};
 use dormouse_journal::index::activity_bucket;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::{Answer, Append, Log, Slot, Work};
 use crate::{
     convert::{epoch_at, hash_at, int, nat_at, texts, time_at},
     failure::{Failure, is_damage},
     history,
-    tails::{LogRow, Shared, Tail, rows_after},
+    tails::{ByKey, Key, LogRow, Shared, Tail, rows_after},
 };
 
 pub(super) struct Batch<'a> {
     pub(super) conn: &'a Connection,
     pub(super) shared: &'a Shared,
     pub(super) log: &'a mut Log,
+    /// Rows that are not in the file yet; see [`flush`](Self::flush).
+    pending: Vec<NewRow>,
     /// Actors that this batch has looked at; `None` if there is no such actor.
-    pub(super) staged: HashMap<Address, Option<Staged>>,
+    pub(super) staged: ByKey<Option<Staged>>,
     pub(super) added: Vec<Slot>,
     pub(super) killed: Vec<i64>,
     pub(super) trimmed: Option<i64>,
@@ -54,13 +56,14 @@ pub(super) struct Totals {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(conn: &'a Connection, shared: &'a Shared, log: &'a mut Log) -> Self {
+    pub(super) fn new(conn: &'a Connection, shared: &'a Shared, log: &'a mut Log, jobs: usize) -> Self {
         Self {
             conn,
             shared,
             log,
-            staged: HashMap::new(),
-            added: Vec::new(),
+            pending: Vec::with_capacity(jobs),
+            staged: ByKey::with_capacity_and_hasher(jobs, Default::default()),
+            added: Vec::with_capacity(jobs),
             killed: Vec::new(),
             trimmed: None,
             totals: Totals::default(),
@@ -71,51 +74,51 @@ impl<'a> Batch<'a> {
 
     /// Do one job. The outer error is the whole batch's, the inner one this job's alone.
     pub(super) fn perform(&mut self, work: &mut Work) -> rusqlite::Result<Result<Answer, Failure>> {
-        let address = match work {
-            Work::Append(append) => &append.address,
-            Work::PutSnapshot(address, _)
-            | Work::Fence(address, _)
-            | Work::Delete(address)
-            | Work::Reindex(address, ..)
-            | Work::Release { address, .. } => address,
+        let actor = match work {
+            Work::Append(append) => &append.actor,
+            Work::PutSnapshot(actor, _)
+            | Work::Fence(actor, _)
+            | Work::Delete(actor)
+            | Work::Reindex(actor, ..)
+            | Work::Release { actor, .. } => actor,
             Work::Lease { now, until, limit } => return Ok(Ok(Answer::Leases(self.lease(*now, *until, *limit)?))),
         };
-        match self.look(address) {
+        match self.look(actor) {
             Err(error) if is_damage(&error) => return Ok(Err(error.into())),
             looked => looked?,
         }
         Ok(match work {
             Work::Append(append) => self.append(append)?.map(|()| Answer::Done),
-            Work::PutSnapshot(address, snapshot) => self.put_snapshot(address, snapshot)?.map(|()| Answer::Done),
-            Work::Fence(address, epoch) => self.fence(address, *epoch).map(|()| Ok(Answer::Done))?,
-            Work::Delete(address) => self.delete(address).map(|()| Ok(Answer::Done))?,
-            Work::Reindex(address, at, change) => {
-                self.reindex(address, *at, std::mem::take(&mut **change)).map(|()| Ok(Answer::Done))?
+            Work::PutSnapshot(actor, snapshot) => self.put_snapshot(actor, snapshot)?.map(|()| Answer::Done),
+            Work::Fence(actor, epoch) => self.fence(actor, *epoch).map(|()| Ok(Answer::Done))?,
+            Work::Delete(actor) => self.delete(actor).map(|()| Ok(Answer::Done))?,
+            Work::Reindex(actor, at, change) => {
+                self.reindex(actor, *at, std::mem::take(&mut **change)).map(|()| Ok(Answer::Done))?
             }
-            Work::Release { address, key, opened, retry_at } => {
-                self.release(address, key, *opened, *retry_at).map(|()| Ok(Answer::Done))?
+            Work::Release { actor, key, opened, retry_at } => {
+                self.release(actor, key, *opened, *retry_at).map(|()| Ok(Answer::Done))?
             }
             Work::Lease { .. } => unreachable!("answered above"),
         })
     }
 
     /// Bring an actor's state into the batch.
-    pub(super) fn look(&mut self, address: &Address) -> rusqlite::Result<()> {
-        if !self.staged.contains_key(address) {
-            let live = self.shared.tails().actors.get(address).map(Staged::of);
-            let state = if live.is_some() { live } else { self.load(address)? };
-            self.staged.insert(address.clone(), state);
+    pub(super) fn look(&mut self, actor: &Key) -> rusqlite::Result<()> {
+        if !self.staged.contains_key(actor) {
+            let live = self.shared.tails().actors.get(actor).map(Staged::of);
+            let state = if live.is_some() { live } else { self.load(actor)? };
+            self.staged.insert(actor.clone(), state);
         }
         Ok(())
     }
 
     /// The actor's state, after [`look`](Self::look).
-    pub(super) fn state(&mut self, address: &Address) -> Option<&mut Staged> {
-        self.staged.get_mut(address).and_then(Option::as_mut)
+    pub(super) fn state(&mut self, actor: &Key) -> Option<&mut Staged> {
+        self.staged.get_mut(actor).and_then(Option::as_mut)
     }
 
     /// An actor without rows in the log: its own row has its head.
-    fn load(&self, address: &Address) -> rusqlite::Result<Option<Staged>> {
+    fn load(&self, actor: &Key) -> rusqlite::Result<Option<Staged>> {
         let sql = "SELECT id, epoch, head_seq, head_hash, updated, sort FROM actors
                    WHERE tenant = ?1 AND kind = ?2 AND name = ?3";
         let read = |row: &rusqlite::Row<'_>| {
@@ -123,11 +126,11 @@ impl<'a> Batch<'a> {
             let (id, updated, sort) = (row.get(0)?, time_at(row, 4)?, row.get(5)?);
             Ok(Staged { id, head, updated, sort, rows: Vec::new(), moved: false })
         };
-        self.conn.prepare_cached(sql)?.query_row(texts(address), read).optional()
+        self.conn.prepare_cached(sql)?.query_row(texts(&actor.address), read).optional()
     }
 
     fn append(&mut self, append: &mut Append) -> rusqlite::Result<Result<(), Failure>> {
-        let head = self.state(&append.address).map(|state| state.head);
+        let head = self.state(&append.actor).map(|state| state.head);
         match head {
             Some(head) if head == append.expected => self.write(append).map(Ok),
             Some(head) => self.find_again(append, head),
@@ -142,24 +145,44 @@ impl<'a> Batch<'a> {
     /// Add the run to the log.
     fn write(&mut self, append: &mut Append) -> rusqlite::Result<()> {
         let id = self.log.next_id() + self.added.len() as i64;
-        let (address, head, time) = (&append.address, append.head, append.time);
-        let state = self.staged.get_mut(address).and_then(Option::as_mut).expect("the run's head was compared");
+        let (actor, head, time) = (&append.actor, append.head, append.time);
+        let state = self.staged.get_mut(actor).and_then(Option::as_mut).expect("the run's head was compared");
         let (first, last) = (append.expected.seq + 1, head.seq);
-        let mut insert = self.conn.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        insert.execute(params![id, state.id, int(first), int(last), append.packed])?;
+        let bytes = append.packed.len() as u32;
+        let row = NewRow { actor: state.id, first, last, packed: std::mem::take(&mut append.packed) };
+        self.pending.push(row);
         state.rows.push(LogRow { id, last });
         (state.head, state.updated) = (head, time);
-        self.added.push(Slot { actor: Some(state.id), bytes: append.packed.len() as u32 });
+        self.added.push(Slot { actor: Some(state.id), bytes });
         self.totals.commits += (last + 1 - first) as i64;
         *self.appended.entry(activity_bucket(time)).or_default() += last + 1 - first;
-        if append.index.is_empty() { Ok(()) } else { self.change(address, std::mem::take(&mut append.index)) }
+        if append.index.is_empty() { Ok(()) } else { self.change(actor, std::mem::take(&mut append.index)) }
+    }
+
+    /// Put pending rows into the file, several with one statement: opening the table costs more than adding a row at its end.
+    pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
+        let mut pending = std::mem::take(&mut self.pending);
+        let (chunks, rest) = pending.as_chunks::<ROWS_PER_INSERT>();
+        for chunk in chunks {
+            insert(&mut self.conn.prepare_cached(INSERT_CHUNK)?, chunk)?;
+        }
+        for row in rest {
+            insert(&mut self.conn.prepare_cached(INSERT_ONE)?, std::slice::from_ref(row))?;
+        }
+        if !pending.is_empty() {
+            let expected = self.log.next_id() + self.added.len() as i64 - 1;
+            assert_eq!(self.conn.last_insert_rowid(), expected, "the log numbers its rows without a hole");
+        }
+        pending.clear();
+        self.pending = pending;
+        Ok(())
     }
 
     /// The first run of an actor gives it a row.
     fn intern(&mut self, append: &Append) -> rusqlite::Result<()> {
         let sql = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated)
                    VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)";
-        let (tenant, kind, name) = texts(&append.address);
+        let (tenant, kind, name) = texts(&append.actor.address);
         let head = append.expected;
         let (created, updated) = (int(append.begun.0), int(append.time.0));
         let mut insert = self.conn.prepare_cached(sql)?;
@@ -167,7 +190,7 @@ impl<'a> Batch<'a> {
         let id = self.conn.last_insert_rowid();
         // No rows from before: those of an actor of this name that was deleted in this batch are not its own.
         let state = Staged { id, head, updated: append.time, sort: 0, rows: Vec::new(), moved: true };
-        self.staged.insert(append.address.clone(), Some(state));
+        self.staged.insert(append.actor.clone(), Some(state));
         self.totals.actors += 1;
         Ok(())
     }
@@ -180,8 +203,9 @@ impl<'a> Batch<'a> {
             let same = seq == head.seq && append.head.hash == head.hash;
             return Ok(if same { Ok(()) } else { Err(conflict) });
         }
-        let rows = self.all_rows(&append.address);
-        let actor = self.state(&append.address).expect("it has a head").id;
+        self.flush()?;
+        let rows = self.all_rows(&append.actor);
+        let actor = self.state(&append.actor).expect("it has a head").id;
         Ok(match history::read(self.conn, actor, rows_after(&rows, seq - 1), seq - 1, 1) {
             Ok(found) if found.iter().any(|e| record::trailing_hash(&e.record) == Ok(append.head.hash)) => Ok(()),
             Ok(_) => Err(conflict),
@@ -190,9 +214,9 @@ impl<'a> Batch<'a> {
     }
 
     /// The actor's rows in the log, those of this batch included.
-    pub(super) fn all_rows(&mut self, address: &Address) -> Vec<LogRow> {
-        let Some(state) = self.staged.get(address).and_then(Option::as_ref) else { return Vec::new() };
-        let mut rows = match self.shared.tails().actors.get(address) {
+    pub(super) fn all_rows(&mut self, actor: &Key) -> Vec<LogRow> {
+        let Some(state) = self.staged.get(actor).and_then(Option::as_ref) else { return Vec::new() };
+        let mut rows = match self.shared.tails().actors.get(actor) {
             Some(tail) if !state.moved => tail.rows.clone(),
             _ => Vec::new(),
         };
@@ -215,7 +239,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The transaction is durable: let everybody see it.
-    pub(super) fn publish(self) {
+    pub(super) fn publish(self, jobs: usize) {
         let next = self.log.next_id();
         for (id, slot) in (next..).zip(self.added) {
             self.log.push(id, slot);
@@ -223,8 +247,10 @@ impl<'a> Batch<'a> {
         self.killed.into_iter().for_each(|id| self.log.kill(id));
         self.trimmed.into_iter().for_each(|end| self.log.trimmed_to(end));
         let mut tails = self.shared.tails();
-        for (address, state) in self.staged {
-            publish_actor(&mut tails.actors, address, state);
+        tails.batches += 1;
+        tails.jobs += jobs as u64;
+        for (actor, state) in self.staged {
+            publish_actor(&mut tails.actors, actor, state);
         }
         for (bucket, commits) in self.appended {
             tails.count_activity(bucket, commits);
@@ -236,6 +262,35 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// A run on its way into the log.
+struct NewRow {
+    actor: i64,
+    first: u64,
+    last: u64,
+    packed: Vec<u8>,
+}
+
+/// More gain little, and the statement's text grows.
+const ROWS_PER_INSERT: usize = 16;
+
+// SQLite numbers the rows itself, one after the highest, which is cheaper than looking whether a number is free. So the highest is never
+// deleted.
+const INSERT_ONE: &str = "INSERT INTO log(actor, first, last, bytes) VALUES (?, ?, ?, ?)";
+const INSERT_CHUNK: &str = "INSERT INTO log(actor, first, last, bytes) VALUES
+    (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?),
+    (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?)";
+
+fn insert(statement: &mut CachedStatement<'_>, rows: &[NewRow]) -> rusqlite::Result<()> {
+    for (n, NewRow { actor, first, last, packed }) in rows.iter().enumerate() {
+        let at = 4 * n;
+        statement.raw_bind_parameter(at + 1, actor)?;
+        statement.raw_bind_parameter(at + 2, int(*first))?;
+        statement.raw_bind_parameter(at + 3, int(*last))?;
+        statement.raw_bind_parameter(at + 4, packed)?;
+    }
+    statement.raw_execute().map(drop)
+}
+
 impl Staged {
     fn of(tail: &Tail) -> Self {
         let Tail { id, head, updated, sort, .. } = *tail;
@@ -243,14 +298,14 @@ impl Staged {
     }
 }
 
-fn publish_actor(actors: &mut HashMap<Address, Tail>, address: Address, state: Option<Staged>) {
+fn publish_actor(actors: &mut ByKey<Tail>, actor: Key, state: Option<Staged>) {
     let Some(Staged { id, head, updated, sort, rows, moved }) = state else {
-        actors.remove(&address);
+        actors.remove(&actor);
         return;
     };
-    let Some(tail) = actors.get_mut(&address) else {
+    let Some(tail) = actors.get_mut(&actor) else {
         if !rows.is_empty() {
-            actors.insert(address, Tail { id, head, updated, sort, rows });
+            actors.insert(actor, Tail { id, head, updated, sort, rows });
         }
         return;
     };
@@ -259,7 +314,7 @@ fn publish_actor(actors: &mut HashMap<Address, Tail>, address: Address, state: O
     }
     tail.rows.extend(rows);
     if tail.rows.is_empty() {
-        actors.remove(&address);
+        actors.remove(&actor);
     } else {
         (tail.id, tail.head, tail.updated, tail.sort) = (id, head, updated, sort);
     }

@@ -1,16 +1,19 @@
 //! Changes of the index: an actor's row, its members, its tasks; leases.
 
-use dormouse_core::{Address, Summary, TaskKey, Time, position::Position, record::Opened};
+use dormouse_core::{Summary, TaskKey, Time, position::Position, record::Opened};
 use dormouse_journal::{IndexChange, Lease};
 use rusqlite::{Row, params};
 
 use super::batch::Batch;
-use crate::convert::{address_at, int, nat_at, time_at, unusable};
+use crate::{
+    convert::{address_at, int, nat_at, time_at, unusable},
+    tails::Key,
+};
 
 impl Batch<'_> {
     /// Change an actor's row and what hangs on it.
-    pub(super) fn change(&mut self, address: &Address, change: IndexChange) -> rusqlite::Result<()> {
-        let Some(state) = self.staged.get_mut(address).and_then(Option::as_mut) else { return Ok(()) };
+    pub(super) fn change(&mut self, actor: &Key, change: IndexChange) -> rusqlite::Result<()> {
+        let Some(state) = self.staged.get_mut(actor).and_then(Option::as_mut) else { return Ok(()) };
         let id = state.id;
         if let Some(summary) = &change.summary {
             state.sort = summary.as_ref().map_or(0, |summary| summary.sort);
@@ -52,19 +55,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    pub(super) fn reindex(&mut self, address: &Address, at: Position, change: IndexChange) -> rusqlite::Result<()> {
-        let here = self.state(address).is_some_and(|state| state.head.position() == at);
-        if here { self.change(address, change) } else { Ok(()) }
+    pub(super) fn reindex(&mut self, actor: &Key, at: Position, change: IndexChange) -> rusqlite::Result<()> {
+        let here = self.state(actor).is_some_and(|state| state.head.position() == at);
+        if here { self.change(actor, change) } else { Ok(()) }
     }
 
-    pub(super) fn release(
-        &mut self,
-        address: &Address,
-        key: &TaskKey,
-        opened: u64,
-        retry_at: Time,
-    ) -> rusqlite::Result<()> {
-        let Some(id) = self.state(address).map(|state| state.id) else { return Ok(()) };
+    pub(super) fn release(&mut self, actor: &Key, key: &TaskKey, opened: u64, retry_at: Time) -> rusqlite::Result<()> {
+        let Some(id) = self.state(actor).map(|state| state.id) else { return Ok(()) };
         let sql = "UPDATE tasks SET free_at = ?4 WHERE actor = ?1 AND key = ?2 AND opened = ?3";
         self.conn.prepare_cached(sql)?.execute(params![id, key.0, int(opened), int(retry_at.0)])?;
         Ok(())

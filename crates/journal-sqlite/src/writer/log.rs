@@ -73,9 +73,10 @@ impl Log {
         self.slots.iter().filter_map(|slot| slot.actor)
     }
 
-    /// The end of the rows that may be trimmed now, if there are at least `at_least`; at most `at_most` of them.
+    /// The end of the rows that may be trimmed now, if there are at least `at_least`; at most `at_most` of them. Never the newest row: the
+    /// next one is numbered after it.
     pub(crate) fn trim_end(&self, at_least: i64, at_most: i64) -> Option<i64> {
-        let dead = self.first - self.trimmed;
+        let dead = self.first.min(self.next_id() - 1) - self.trimmed;
         (dead >= at_least).then(|| self.trimmed + dead.min(at_most))
     }
 
@@ -109,6 +110,16 @@ mod tests {
         log.trimmed_to(8);
         assert_eq!(log.trim_end(1, 10), None);
         assert_eq!(log.owners().collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn the_newest_is_never_trimmed() {
+        let mut log = Log::new(1);
+        for id in 1..4 {
+            log.push(id, slot(1));
+            log.kill(id);
+        }
+        assert_eq!((log.rows(), log.next_id(), log.trim_end(1, 10)), (0, 4, Some(3)));
     }
 
     #[test]

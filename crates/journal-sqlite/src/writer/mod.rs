@@ -9,10 +9,14 @@ mod change;
 mod log;
 mod settle;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dormouse_core::{
-    Address, TaskKey, Time,
+    TaskKey, Time,
     position::{Head, Position},
 };
 use dormouse_journal::{IndexChange, Lease, StoredSnapshot};
@@ -25,7 +29,7 @@ pub(crate) use settle::time_of;
 use crate::{
     Options,
     failure::{Cause, Failure},
-    tails::{FailOnPanic, Shared},
+    tails::{FailOnPanic, Key, Shared},
 };
 use batch::Batch;
 
@@ -37,17 +41,17 @@ pub(crate) struct Job {
 
 pub(crate) enum Work {
     Append(Box<Append>),
-    PutSnapshot(Address, StoredSnapshot),
-    Fence(Address, u32),
-    Delete(Address),
-    Reindex(Address, Position, Box<IndexChange>),
+    PutSnapshot(Key, StoredSnapshot),
+    Fence(Key, u32),
+    Delete(Key),
+    Reindex(Key, Position, Box<IndexChange>),
     Lease { now: Time, until: Time, limit: usize },
-    Release { address: Address, key: TaskKey, opened: u64, retry_at: Time },
+    Release { actor: Key, key: TaskKey, opened: u64, retry_at: Time },
 }
 
 /// A run, packed by its caller so that the writer need not touch each record.
 pub(crate) struct Append {
-    pub(crate) address: Address,
+    pub(crate) actor: Key,
     pub(crate) expected: Head,
     pub(crate) head: Head,
     pub(crate) begun: Time,
@@ -71,6 +75,9 @@ pub(crate) struct Writer {
     pub(crate) stuck: HashSet<i64>,
 }
 
+/// The longest that a batch waits for callers of the one before.
+const PATIENCE_MAX: Duration = Duration::from_micros(100);
+
 /// Batches between two looks at the size of the WAL.
 const WAL_LOOK_BATCHES: u32 = 16;
 
@@ -79,10 +86,15 @@ impl Writer {
     pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let shared = self.shared.clone();
         let _guard = FailOnPanic(&shared);
-        let mut waiting = Vec::with_capacity(self.options.batch_jobs_max);
-        let mut batches = 0;
-        while jobs.blocking_recv_many(&mut waiting, self.options.batch_jobs_max) > 0 {
+        let max = self.options.batch_jobs_max;
+        let mut waiting = Vec::with_capacity(max);
+        let (mut batches, mut last, mut patience) = (0, 0, Duration::ZERO);
+        while jobs.blocking_recv_many(&mut waiting, max) > 0 {
+            gather(&mut jobs, &mut waiting, last.min(max), patience);
+            last = waiting.len();
+            let begun = Instant::now();
             self.batch(&mut waiting);
+            patience = (begun.elapsed() / 8).min(PATIENCE_MAX);
             batches += 1;
             if batches % WAL_LOOK_BATCHES == 0 {
                 self.checkpoint_if_due(jobs.is_empty());
@@ -115,7 +127,7 @@ impl Writer {
     fn transact(&mut self, jobs: &mut [Job]) -> rusqlite::Result<Vec<Result<Answer, Failure>>> {
         // Deferred: a batch of losers, or of leases where there is nothing to lease, writes nothing and syncs nothing.
         self.conn.prepare_cached("BEGIN")?.execute([])?;
-        let mut batch = Batch::new(&self.conn, &self.shared, &mut self.log);
+        let mut batch = Batch::new(&self.conn, &self.shared, &mut self.log, jobs.len());
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             answers.push(batch.perform(&mut job.work)?);
@@ -123,7 +135,7 @@ impl Writer {
         batch.keep_log_bounded(&self.options, &mut self.stuck)?;
         batch.write_totals()?;
         self.conn.prepare_cached("COMMIT")?.execute([])?;
-        batch.publish();
+        batch.publish(answers.len());
         Ok(answers)
     }
 
@@ -166,6 +178,22 @@ impl Writer {
             && let Failure::Fatal(cause) = Failure::from(error).of_the_file()
         {
             self.shared.fail(&describe(&cause));
+        }
+    }
+}
+
+/// Callers that were answered together come back together, but the first of them wakes the writer. Give the rest a moment: a batch of
+/// few costs the same sync as one of many.
+fn gather(jobs: &mut mpsc::Receiver<Job>, waiting: &mut Vec<Job>, expected: usize, patience: Duration) {
+    if waiting.len() < expected {
+        let begun = Instant::now();
+        while waiting.len() + jobs.len() < expected && begun.elapsed() < patience {
+            std::thread::yield_now();
+        }
+        while waiting.len() < expected
+            && let Ok(job) = jobs.try_recv()
+        {
+            waiting.push(job);
         }
     }
 }

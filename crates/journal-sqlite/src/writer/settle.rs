@@ -15,6 +15,7 @@ use crate::{
     convert::{address_at, int, nat_at, texts},
     failure::{Failure, is_damage},
     packed::unpack,
+    tails::Key,
 };
 
 /// A segment ends once it is this long; it is read as a whole.
@@ -27,10 +28,10 @@ const TRIM_ROWS_MAX: i64 = 4096;
 impl Batch<'_> {
     pub(super) fn put_snapshot(
         &mut self,
-        address: &Address,
+        actor: &Key,
         snapshot: &StoredSnapshot,
     ) -> rusqlite::Result<Result<(), Failure>> {
-        let Some(state) = self.state(address) else { return Ok(Ok(())) };
+        let Some(state) = self.state(actor) else { return Ok(Ok(())) };
         let (id, new, head) = (state.id, snapshot.head, state.head);
         if new.epoch != head.epoch || new.seq > head.seq || (new.seq == head.seq && new != head) {
             return Ok(Ok(()));
@@ -41,12 +42,14 @@ impl Batch<'_> {
         self.alone(|batch| {
             let values = params![id, new.epoch, int(new.seq), new.hash.0, &*snapshot.bytes];
             batch.conn.prepare_cached(sql)?.execute(values)?;
-            batch.settle(address)
+            batch.settle(actor)
         })
     }
 
     /// Do this; if it meets damaged pages, undo it alone. `work` changes the batch only once it can no longer fail.
     fn alone(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Result<(), Failure>> {
+        // What the batch has before must not be undone with it.
+        self.flush()?;
         self.conn.prepare_cached("SAVEPOINT alone")?.execute([])?;
         match work(self) {
             Err(error) if is_damage(&error) => {
@@ -61,9 +64,9 @@ impl Batch<'_> {
         }
     }
 
-    fn settle(&mut self, address: &Address) -> rusqlite::Result<()> {
-        let rows = self.all_rows(address);
-        let Some(state) = self.state(address).filter(|_| !rows.is_empty()) else { return Ok(()) };
+    fn settle(&mut self, actor: &Key) -> rusqlite::Result<()> {
+        let rows = self.all_rows(actor);
+        let Some(state) = self.state(actor).filter(|_| !rows.is_empty()) else { return Ok(()) };
         let (id, head, updated) = (state.id, state.head, state.updated);
         let mut segment = Segment::default();
         let mut activity = Vec::with_capacity(rows.len());
@@ -81,18 +84,18 @@ impl Batch<'_> {
         self.add_segment(id, &segment)?;
         let sql = "UPDATE actors SET head_seq = ?2, head_hash = ?3, updated = ?4 WHERE id = ?1";
         self.conn.prepare_cached(sql)?.execute(params![id, int(head.seq), head.hash.0, int(updated.0)])?;
-        self.settled(address, activity);
+        self.settled(actor, activity);
         self.killed.extend(rows.iter().map(|row| row.id));
         Ok(())
     }
 
     /// Every change of the file is made: change the batch too.
-    fn settled(&mut self, address: &Address, activity: Vec<(Time, u64)>) {
+    fn settled(&mut self, actor: &Key, activity: Vec<(Time, u64)>) {
         for (bucket, commits) in activity {
             *self.moved.entry(bucket).or_default() += commits;
             self.totals.settled += commits as i64;
         }
-        let state = self.state(address).expect("it was settled");
+        let state = self.state(actor).expect("it was settled");
         state.rows.clear();
         state.moved = true;
     }
@@ -110,6 +113,7 @@ impl Batch<'_> {
     /// Settle owners of the oldest rows while the log is past its bounds, as much as pays for what this batch added; trim what is dead.
     pub(super) fn keep_log_bounded(&mut self, options: &Options, stuck: &mut HashSet<i64>) -> rusqlite::Result<()> {
         let added: u64 = self.added.iter().map(|slot| u64::from(slot.bytes)).sum();
+        self.flush()?;
         let full = self.log.rows() + self.added.len() > options.log_rows_max
             || self.log.bytes() + added > options.log_bytes_max;
         if full {
@@ -139,8 +143,9 @@ impl Batch<'_> {
 
     fn settle_owner(&mut self, owner: i64) -> rusqlite::Result<()> {
         let Some(address) = self.address_of(owner)? else { return Ok(()) };
-        self.look(&address)?;
-        self.settle(&address)
+        let actor = self.shared.key(&address);
+        self.look(&actor)?;
+        self.settle(&actor)
     }
 
     fn address_of(&self, actor: i64) -> rusqlite::Result<Option<Address>> {
@@ -148,8 +153,8 @@ impl Batch<'_> {
         self.conn.prepare_cached(sql)?.query_row([actor], |row| address_at(row, 0)).optional()
     }
 
-    pub(super) fn fence(&mut self, address: &Address, epoch: u32) -> rusqlite::Result<()> {
-        let Some(state) = self.state(address).filter(|state| state.head.epoch < epoch) else { return Ok(()) };
+    pub(super) fn fence(&mut self, actor: &Key, epoch: u32) -> rusqlite::Result<()> {
+        let Some(state) = self.state(actor).filter(|state| state.head.epoch < epoch) else { return Ok(()) };
         state.head.epoch = epoch;
         let id = state.id;
         self.conn.prepare_cached("UPDATE actors SET epoch = ?2 WHERE id = ?1")?.execute(params![id, epoch])?;
@@ -158,14 +163,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    pub(super) fn delete(&mut self, address: &Address) -> rusqlite::Result<()> {
-        let Some(state) = self.state(address) else { return Ok(()) };
+    pub(super) fn delete(&mut self, actor: &Key) -> rusqlite::Result<()> {
+        let Some(state) = self.state(actor) else { return Ok(()) };
         let (id, seq) = (state.id, state.head.seq);
-        self.delete_tail(address, id)?;
+        self.delete_tail(actor)?;
         let sql = "DELETE FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3 RETURNING head_seq, retired";
         let mut delete = self.conn.prepare_cached(sql)?;
         let (settled, retired) =
-            delete.query_row(texts(address), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+            delete.query_row(texts(&actor.address), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
         for sql in [
             "DELETE FROM members WHERE actor = ?1",
             "DELETE FROM tasks WHERE actor = ?1",
@@ -178,19 +183,20 @@ impl Batch<'_> {
         self.totals.retired -= retired;
         self.totals.settled -= settled;
         self.totals.commits -= seq as i64;
-        self.staged.insert(address.clone(), None);
+        self.staged.insert(actor.clone(), None);
         Ok(())
     }
 
-    /// Delete the actor's rows in the log at once: a row without its actor could be taken for another's.
-    fn delete_tail(&mut self, address: &Address, id: i64) -> rusqlite::Result<()> {
-        for row in self.all_rows(address) {
-            let sql = "DELETE FROM log WHERE id = ?1 AND actor = ?2 RETURNING first, last, bytes";
-            let mut delete = self.conn.prepare_cached(sql)?;
-            let deleted = delete.query_row([row.id, id], |row| {
+    /// Empty the actor's rows in the log; they are trimmed with their neighbours. Numbers of actors are never used again, so nobody else
+    /// can own them.
+    fn delete_tail(&mut self, actor: &Key) -> rusqlite::Result<()> {
+        self.flush()?;
+        for row in self.all_rows(actor) {
+            let mut read = self.conn.prepare_cached("SELECT first, last, bytes FROM log WHERE id = ?1")?;
+            let (time, commits) = read.query_row([row.id], |row| {
                 Ok((time_of(row.get_ref(2)?.as_blob()?), nat_at(row, 1)? + 1 - nat_at(row, 0)?))
-            });
-            let (time, commits) = deleted?;
+            })?;
+            self.conn.prepare_cached("UPDATE log SET bytes = x'' WHERE id = ?1")?.execute([row.id])?;
             *self.moved.entry(activity_bucket(time)).or_default() += commits;
             self.killed.push(row.id);
         }
