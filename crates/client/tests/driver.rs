@@ -270,6 +270,7 @@ async fn updates_come_as_the_applications_types() {
         let list = list.clone();
         async move { list.send(&Add { title: "milk" }).await }
     });
+    wire.say(json!({ "type": "fireworks", "of": "a newer host" })).await;
     assert_eq!(wire.hear().await["command"], json!({ "title": "milk" }));
     wire.say(accepted(1, 2)).await;
     let accepted = soon(sent).await.unwrap().unwrap();
@@ -334,7 +335,11 @@ async fn what_is_too_large_or_misnamed_is_refused_before_it_is_sent() {
     let (mut wire, _) = host.welcome().await;
     soon(client.status().wait_for(|status| *status == Status::Live)).await.unwrap();
     let list = todo(&client);
-    assert_eq!(list.send(&json!("x".repeat(600))).await.unwrap_err().name, "too_large", "as this host's welcome says");
+    assert_eq!(
+        soon(list.send(&json!("x".repeat(600)))).await.unwrap_err().name,
+        "too_large",
+        "as this host's welcome says"
+    );
     assert_eq!(list.signal(&"x".repeat(64)).await.unwrap_err().name, "too_large");
     list.signal(&json!({ "type": "typing" })).await.unwrap();
     assert_eq!(wire.hear().await["signal"], json!({ "type": "typing" }));
