@@ -144,6 +144,8 @@ limits! {
     PAGE_MAX: usize = 200;
     /// Events of one page, and of one `events` frame of a tail.
     EVENTS_PAGE_MAX: usize = 1000;
+    /// Bytes of the commits of one such page, unless its first commit alone is larger: a thousand of the largest would be 350 MB in one frame.
+    EVENTS_PAGE_BYTES_MAX: usize = 512 * 1024;
     /// A one-use ticket for a query string.
     TICKET: Duration = Duration::from_secs(30);
     /// Tickets that wait to be used, over all principals.

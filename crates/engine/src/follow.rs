@@ -130,7 +130,7 @@ impl Follower<'_> {
 
     async fn read(&self, after: u64) -> Result<Vec<Entry>, Failure> {
         let entries = self.engine.shared.journal.read(self.address, after, limits::EVENTS_PAGE_MAX).await;
-        entries.map_err(|error| read::unreadable(&self.engine.shared, self.address, error))
+        entries.map(page).map_err(|error| read::unreadable(&self.engine.shared, self.address, error))
     }
 
     /// Whether that was all there will ever be.
@@ -153,6 +153,18 @@ impl Follower<'_> {
                 .flatten()
                 .is_some_and(|head| head.seq == position.seq))
     }
+}
+
+/// As many of these commits as one page holds; the first of them whatever its size.
+pub(crate) fn page(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut bytes = 0;
+    let fits = entries.iter().take_while(|entry| {
+        bytes += entry.record.len();
+        bytes <= limits::EVENTS_PAGE_BYTES_MAX
+    });
+    let count = fits.count().max(1);
+    entries.truncate(count);
+    entries
 }
 
 /// The position of the last of these commits.

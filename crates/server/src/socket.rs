@@ -120,7 +120,6 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        .max_write_buffer_size(2 * limits::VIEW_BYTES_MAX)
         .max_message_size(Some(limits::FRAME_BYTES_MAX))
         .max_frame_size(Some(limits::FRAME_BYTES_MAX));
     Some(WebSocketStream::from_partially_read(wire, parts.read_buf.into(), Role::Server, Some(config)).await)

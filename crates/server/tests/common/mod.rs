@@ -1,6 +1,7 @@
 //! A real host on a free port over a journal in memory, and a plain WebSocket to talk to it.
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses its own part.
+#![allow(clippy::unwrap_used)]
 
 use std::{
     net::SocketAddr,
@@ -27,11 +28,15 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
-/// Counts; `private` ones are seen by their maker alone.
+/// Counts; `private` ones are seen by their maker alone, `closed` ones are moved by their maker alone.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Counter {
     count: i64,
     owner: Option<String>,
+    mover: Option<String>,
+    note: Option<String>,
+    bytes: usize,
+    whispers: u64,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -39,19 +44,38 @@ pub struct Counter {
 pub struct Config {
     #[serde(default)]
     private: bool,
+    #[serde(default)]
+    closed: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    Add { by: i64 },
-    Note { text: String },
+    Add {
+        by: i64,
+    },
+    /// Shown to everybody.
+    Note {
+        text: String,
+    },
+    /// Shown to nobody.
+    Whisper {
+        text: String,
+    },
+    /// Makes the view this much longer.
+    Fill {
+        bytes: usize,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
 pub enum Event {
     Owned(String),
+    Closed(String),
     Added(i64),
+    Noted(String),
+    Whispered,
+    Filled(usize),
 }
 
 impl Actor for Counter {
@@ -65,10 +89,8 @@ impl Actor for Counter {
     fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
         match input {
             Input::Created { by, config } if config.private => draft.emit(Event::Owned(by.principal.id)),
-            Input::Command { command: Command::Add { by: 0 }, .. } => {
-                return Err(Rejection::new("zero", "Adding nothing is no move."));
-            }
-            Input::Command { command: Command::Add { by }, .. } => draft.emit(Event::Added(by)),
+            Input::Created { by, config } if config.closed => draft.emit(Event::Closed(by.principal.id)),
+            Input::Command { by, command } => return Self::command(draft, &by.principal.id, command),
             _ => {}
         }
         Ok(())
@@ -77,7 +99,11 @@ impl Actor for Counter {
     fn evolve(&mut self, event: &Event, _: Moment) {
         match event {
             Event::Owned(owner) => self.owner = Some(owner.clone()),
+            Event::Closed(mover) => self.mover = Some(mover.clone()),
             Event::Added(by) => self.count += by,
+            Event::Noted(text) => self.note = Some(text.clone()),
+            Event::Whispered => self.whispers += 1,
+            Event::Filled(bytes) => self.bytes = *bytes,
         }
     }
 
@@ -87,15 +113,39 @@ impl Actor for Counter {
     }
 
     fn view(&self, _: &Sight) -> Value {
-        json!({ "count": self.count })
+        let mut view = json!({ "count": self.count });
+        if let Some(note) = &self.note {
+            view["note"] = json!(note);
+        }
+        if self.bytes > 0 {
+            view["filler"] = json!("x".repeat(self.bytes));
+        }
+        view
     }
 
     fn reveal(&self, event: &Event, _: &Sight) -> Option<Value> {
-        matches!(event, Event::Added(_)).then(|| json!(event))
+        matches!(event, Event::Added(_) | Event::Noted(_)).then(|| json!(event))
     }
 
     fn summary(&self) -> Option<dormouse_core::Summary> {
-        Some(dormouse_core::Summary { title: "Counter".into(), status: "open".into(), ..Default::default() })
+        let title = format!("Counter at {}", self.count);
+        Some(dormouse_core::Summary { title, status: "open".into(), ..Default::default() })
+    }
+}
+
+impl Counter {
+    fn command(draft: &mut Draft<'_, Self>, by: &str, command: Command) -> Result<(), Rejection> {
+        if draft.mover.as_ref().is_some_and(|mover| mover != by) {
+            return Err(Rejection::new("not_yours", "Only its maker moves this counter."));
+        }
+        match command {
+            Command::Add { by: 0 } => return Err(Rejection::new("zero", "Adding nothing is no move.")),
+            Command::Add { by } => draft.emit(Event::Added(by)),
+            Command::Note { text } => draft.emit(Event::Noted(text)),
+            Command::Whisper { .. } => draft.emit(Event::Whispered),
+            Command::Fill { bytes } => draft.emit(Event::Filled(bytes)),
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,63 @@
+//! A journal that counts how often actors are loaded, and keeps appends waiting on request.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use dormouse_core::{Address, position::Head};
+use dormouse_journal::{AppendError, Entry, Journal, MemoryStore, ReadError, Run, StoreError, StoredSnapshot};
+use tokio::sync::Semaphore;
+
+pub struct Watched {
+    store: MemoryStore,
+    loads: AtomicU64,
+    gate: Semaphore,
+}
+
+impl Watched {
+    pub fn over(store: MemoryStore) -> Self {
+        Self { store, loads: AtomicU64::new(0), gate: Semaphore::new(1) }
+    }
+
+    /// How often a snapshot was asked for: once for each load.
+    pub fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Relaxed)
+    }
+
+    /// No append ends while the answer is held.
+    pub async fn hold(&self) -> tokio::sync::SemaphorePermit<'_> {
+        self.gate.acquire().await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Journal for Watched {
+    async fn append(&self, run: Run) -> Result<(), AppendError> {
+        let _open = self.hold().await;
+        self.store.append(run).await
+    }
+
+    async fn head(&self, address: &Address) -> Result<Option<Head>, ReadError> {
+        self.store.head(address).await
+    }
+
+    async fn read(&self, address: &Address, after_seq: u64, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        self.store.read(address, after_seq, limit).await
+    }
+
+    async fn snapshot(&self, address: &Address) -> Result<Option<StoredSnapshot>, ReadError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.store.snapshot(address).await
+    }
+
+    async fn put_snapshot(&self, address: &Address, snapshot: StoredSnapshot) -> Result<(), StoreError> {
+        self.store.put_snapshot(address, snapshot).await
+    }
+
+    async fn fence(&self, address: &Address, epoch: u32) -> Result<(), ReadError> {
+        self.store.fence(address, epoch).await
+    }
+
+    async fn delete(&self, address: &Address) -> Result<(), StoreError> {
+        self.store.delete(address).await
+    }
+}
