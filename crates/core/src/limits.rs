@@ -159,7 +159,8 @@ limits! {
 }
 
 const _: () = assert!(RECORD_BYTES_MAX < RUN_BYTES_MAX, "one record must fit into a run");
-const _: () = assert!(CONNECTION_CROWDED_BYTES < CONNECTION_QUEUE_BYTES_MAX && VIEW_BYTES_MAX < CONNECTION_QUEUE_BYTES_MAX);
+const _: () =
+    assert!(CONNECTION_CROWDED_BYTES < CONNECTION_QUEUE_BYTES_MAX && VIEW_BYTES_MAX < CONNECTION_QUEUE_BYTES_MAX);
 const _: () = assert!(MESSAGE_WIRE_BYTES_MAX > FRAME_BYTES_MAX, "a frame of the largest size is no flood");
 const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX, "a command travels in a frame");
 const _: () = assert!(IN_FLIGHT_MAX <= OUTBOX_ANSWERS_MAX, "a retry must find its first answer");

@@ -452,7 +452,13 @@ impl Machine {
         let runs: Vec<_> = agenda.tasks.iter().filter(|(key, _)| !is_parked(&Parked::Task(key.clone()))).collect();
         let opened = runs.iter().filter(|(key, kind)| !stays(key, kind)).enumerate();
         let opened: Vec<Opened> = opened
-            .map(|(nth, (key, kind))| Opened { key: key.clone(), kind: kind.clone(), seq: at.seq, nth: nth as u16, at: at.time })
+            .map(|(nth, (key, kind))| Opened {
+                key: key.clone(),
+                kind: kind.clone(),
+                seq: at.seq,
+                nth: nth as u16,
+                at: at.time,
+            })
             .collect();
         let still = |open: &Opened| runs.iter().any(|(key, kind)| *key == open.key && stays(key, kind));
         let closed = self.upkeep.open.values().filter(|open| !still(open));

@@ -3,7 +3,7 @@
 //! Part of the state of every actor, so that it is in every snapshot and export, and the same on every host.
 //! A number above all that are remembered, or in a gap between them, is new; one at or below the highest forgotten is never executed.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, collections::VecDeque, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,16 +50,17 @@ impl FromStr for OutboxId {
 
 impl fmt::Display for OutboxId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = Vec::with_capacity(12);
-        let mut rest = self.stamp;
+        // 13 digits of base 36 hold every u64.
+        let (mut digits, mut at, mut rest) = ([0u8; 13], 13, self.stamp);
         loop {
-            digits.push(char::from_digit((rest % 36) as u32, 36).expect("a digit below 36"));
+            at -= 1;
+            digits[at] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize];
             rest /= 36;
             if rest == 0 {
                 break;
             }
         }
-        let stamp: String = digits.into_iter().rev().collect();
+        let stamp = std::str::from_utf8(&digits[at..]).expect("digits are ASCII");
         write!(f, "{stamp}-{}", self.unique)
     }
 }
@@ -98,7 +99,7 @@ struct Outbox {
     /// Highest number whose answer was forgotten.
     floor: u64,
     /// Sorted by `n`.
-    answers: Vec<Answer>,
+    answers: VecDeque<Answer>,
 }
 
 /// What an actor knows of a command id.
@@ -158,15 +159,16 @@ impl Outboxes {
 
     /// Remember that commit `seq` accepted this id.
     pub fn remember(&mut self, principal: &str, id: &CommandId, body: u64, seq: u64, tag: [u8; 8]) {
-        let outbox = match self.known.iter().rposition(|o| o.is(principal, &id.outbox)) {
-            Some(at) => self.known.remove(at),
+        match self.known.iter().rposition(|o| o.is(principal, &id.outbox)) {
+            // The most recently used is last.
+            Some(at) => self.known[at..].rotate_left(1),
             None => {
                 self.make_room(principal);
-                Outbox { principal: principal.to_owned(), id: id.outbox.clone(), floor: 0, answers: Vec::new() }
+                let id = id.outbox.clone();
+                self.known.push(Outbox { principal: principal.to_owned(), id, floor: 0, answers: VecDeque::new() });
             }
-        };
-        self.known.push(outbox);
-        let outbox = self.known.last_mut().expect("one was just pushed");
+        }
+        let outbox = self.known.last_mut().expect("one was just moved or pushed there");
         outbox.remember(Answer { n: id.n, body, seq, tag });
     }
 
@@ -208,11 +210,11 @@ impl Outbox {
         let at = self.answers.partition_point(|a| a.n < answer.n);
         if self.answers.len() == OUTBOX_ANSWERS_MAX {
             // The lowest goes, which may be the newcomer itself: a gap filled late is not remembered, and so never accepted again.
-            let lowest = if at == 0 { answer.n } else { self.answers.remove(0).n };
-            self.floor = self.floor.max(lowest);
-            if at == 0 {
+            let Some(lowest) = (if at == 0 { None } else { self.answers.pop_front() }) else {
+                self.floor = self.floor.max(answer.n);
                 return;
-            }
+            };
+            self.floor = self.floor.max(lowest.n);
             self.answers.insert(at - 1, answer);
         } else {
             if self.answers.len() == self.answers.capacity() {

@@ -320,7 +320,13 @@ mod tests {
         };
         let changes = Changes {
             wake: Some(Some(Time(1_790_000_001_000))),
-            opened: vec![Opened { key: "ply-4/0".into(), kind: "model".into(), seq: 412, nth: 0, at: Time(1_790_000_000_000) }],
+            opened: vec![Opened {
+                key: "ply-4/0".into(),
+                kind: "model".into(),
+                seq: 412,
+                nth: 0,
+                at: Time(1_790_000_000_000),
+            }],
             closed: vec![("ply-3/0".into(), 409)],
             released: vec![],
         };

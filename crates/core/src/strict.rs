@@ -2,7 +2,7 @@
 //!
 //! Runs once over each frame before anything is built from it, so nothing further in need ask again.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -101,8 +101,8 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut keys: Vec<String> = Vec::new();
-        while let Some(key) = entries.next_key::<String>()? {
+        let mut keys: Vec<Cow<'de, str>> = Vec::new();
+        while let Some(key) = entries.next_key_seed(Key)? {
             self.visit_str(&key)?;
             if keys.len() == JSON_KEYS_MAX {
                 return Err(serde::de::Error::custom("too many keys"));
@@ -115,6 +115,33 @@ impl<'de> Visitor<'de> for Strict {
             return Err(serde::de::Error::custom("duplicate key"));
         }
         Ok(())
+    }
+}
+
+/// A key as it stands in the text where it can be borrowed: most objects are checked without copying any.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 

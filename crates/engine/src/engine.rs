@@ -243,7 +243,9 @@ impl Engine {
         room: impl follow::Room,
     ) {
         match self.lies_in_history(&address, from).await {
-            Ok(history) => follow::follow(self, &address, &viewer, from, history == History::Same, &outlet, &room).await,
+            Ok(history) => {
+                follow::follow(self, &address, &viewer, from, history == History::Same, &outlet, &room).await
+            }
             Err(failure) => self.refuse(&address, As::Events, &failure, &outlet),
         }
     }

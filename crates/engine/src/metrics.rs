@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use dormouse_core::{Failure, Stimulus, machine::Decision};
-use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 /// Tell the recorder what each metric means. Call once, after the recorder is installed.
 pub fn describe() {

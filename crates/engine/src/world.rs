@@ -1,6 +1,9 @@
 //! What the engine needs of the machine it runs on: the time, and random bytes. Tests and the simulation bring their own.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    cell::RefCell,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use dormouse_core::Time;
 
@@ -29,6 +32,33 @@ impl dyn World {
     }
 }
 
+/// Random bytes asked for at once: a system call for each commit would be a tenth of its cost.
+const POOL_BYTES: usize = 4096;
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; POOL_BYTES], left: 0 }) };
+}
+
+struct Pool {
+    bytes: [u8; POOL_BYTES],
+    /// The last so many have not been used.
+    left: usize,
+}
+
+impl Pool {
+    fn take(&mut self, wanted: &mut [u8]) {
+        for byte in wanted {
+            if self.left == 0 {
+                getrandom::fill(&mut self.bytes).expect("the operating system has random bytes");
+                self.left = POOL_BYTES;
+            }
+            self.left -= 1;
+            // Taken once, and gone from memory.
+            *byte = std::mem::take(&mut self.bytes[self.left]);
+        }
+    }
+}
+
 /// The machine itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct System;
@@ -40,6 +70,6 @@ impl World for System {
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system has random bytes");
+        POOL.with_borrow_mut(|pool| pool.take(bytes));
     }
 }

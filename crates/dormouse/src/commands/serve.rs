@@ -4,6 +4,7 @@ use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
 };
 
 use dormouse_engine::{
@@ -22,6 +23,9 @@ use crate::app::{App, Serve};
 const SECONDS: [f64; 14] =
     [0.000_01, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
+/// How often samples are folded into histograms: until then each takes memory.
+const UPKEEP: Duration = Duration::from_secs(2);
+
 /// Bounds of the histograms of counts.
 const COUNTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -29,11 +33,13 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let name = app.name;
     let store = open(&options.data.data)?;
     let world: Arc<dyn World> = Arc::new(System);
-    let identity = identity(&options, &world)?;
+    let guest_key = GuestKey::open(&options.data.data, &*world)?;
+    let report_key = guest_key.derived("reports");
+    let identity = identity(&options, guest_key, &world)?;
     let origins = Origins::parse(options.origins.iter().map(String::as_str))
         .map_err(|error| Problem::Usage(format!("--origins: {error}")))?;
     let metrics = start_metrics();
-    let engine = Engine::with(app.kinds, seams(&store), world, app.workers);
+    let engine = Engine::with_report_key(app.kinds, seams(&store), world, app.workers, report_key);
     let rates = Rates { per_principal: options.rate, per_connection: options.rate, ..Rates::default() };
     let (admission, connections) = (Admission::new(rates), AtomicUsize::new(0));
     let api = Api { engine, identity, admission, origins, app: name.to_owned(), connections };
@@ -51,8 +57,7 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     })
 }
 
-fn identity(options: &Serve, world: &Arc<dyn World>) -> Result<Identity, Problem> {
-    let guest_key = GuestKey::open(&options.data.data, &**world)?;
+fn identity(options: &Serve, guest_key: GuestKey, world: &Arc<dyn World>) -> Result<Identity, Problem> {
     let jwks = options.jwks.iter().map(|path| KeyFile::Jwks(path.clone()));
     let pems = options.public_key.iter().map(|path| KeyFile::Pem(path.clone()));
     let verifiers = jwks.chain(pems).map(|file| Verifier::read(&file)).collect::<Result<_, _>>()?;
@@ -75,10 +80,14 @@ fn start_metrics() -> Option<Render> {
     // A recorder that somebody installed before, such as a test's, stays; then there is nothing to render here.
     let handle = builder.ok()?.install_recorder().ok()?;
     describe_metrics();
-    Some(Box::new(move || {
-        handle.run_upkeep();
-        handle.render()
-    }))
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Some(Box::new(move || handle.render()))
 }
 
 /// SIGTERM or Ctrl-C.

@@ -13,6 +13,7 @@ use dormouse_core::{
     limits::{COMMAND_BYTES_MAX, EVENTS_PAGE_MAX, PAGE_MAX},
     outbox::CommandId,
     position::Position,
+    record::Parked,
     strict,
 };
 use dormouse_journal::{Filter, Row, index::Cursor};
@@ -113,6 +114,24 @@ pub(super) async fn retire(
     let address = address(&session, &kind, &id)?;
     let accepted = api.engine.call(&address, Stimulus::Retire { by: session.viewer }, false).await?;
     Ok(Json(json!({ "position": accepted.position })))
+}
+
+/// Operators alone: what is parked waits because it failed, and may cost again.
+pub(super) async fn redrive(
+    State(api): Shared,
+    InPath((kind, id)): InPath<(String, String)>,
+    Signed(session): Signed,
+) -> Result<Json<Value>, Refused> {
+    if !session.viewer.has_role("operator") {
+        return Err(Refused(Failure::new(Code::Forbidden, "this takes a token with the role `operator`")));
+    }
+    let address = address(&session, &kind, &id)?;
+    let redriven = api.engine.redrive(&address, &session.viewer).await?;
+    let named = redriven.iter().map(|what| match what {
+        Parked::Wake(key, due) => json!({ "wake": key, "due": due }),
+        Parked::Task(key) => json!({ "task": key }),
+    });
+    Ok(Json(json!({ "redriven": named.collect::<Vec<Value>>() })))
 }
 
 #[derive(Deserialize)]

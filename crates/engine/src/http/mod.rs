@@ -23,7 +23,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use dormouse_core::{Code, Failure, Time, frame::server::Identity as Said};
+use dormouse_core::{Code, Failure, Outcome, Time, frame::server::Identity as Said};
 use dormouse_journal::index::ACTIVITY_BUCKET_MS;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -75,6 +75,8 @@ pub fn router_with(api: Arc<Api>, own: Router) -> Router {
         .route("/v1/{kind}/{id}/commands", post(actors::command))
         .route("/v1/{kind}/{id}/events", get(actors::events))
         .route("/v1/{kind}/{id}/history", get(actors::history))
+        .route("/v1/{kind}/{id}/redrive", post(actors::redrive))
+        .route("/v1/reports", post(report))
         .route("/health", get(health))
         .route("/ready", get(ready))
         .merge(docs::routes())
@@ -153,6 +155,23 @@ async fn guest(State(api): State<Arc<Api>>, request: Request) -> Result<Response
 async fn ticket(State(api): State<Arc<Api>>, Signed(session): Signed) -> Result<Response, Refused> {
     let ticket = api.identity.issue_ticket(&session)?;
     Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket }))).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reported {
+    token: String,
+    outcome: Outcome,
+}
+
+/// The token is all the right that it takes; it names one instance of one task.
+async fn report(State(api): State<Arc<Api>>, request: Request) -> Result<Json<Value>, Refused> {
+    if let Some(Peer(address)) = request.extensions().get() {
+        api.admission.request(*address)?;
+    }
+    let Reported { token, outcome } = session::parsed(&body(request).await?)?;
+    let accepted = api.engine.report_task(&token, outcome).await?;
+    Ok(Json(json!({ "position": accepted.position })))
 }
 
 async fn about(State(api): State<Arc<Api>>, Signed(_): Signed) -> Result<Json<Value>, Refused> {

@@ -64,6 +64,7 @@ pub enum KeyError {
 pub struct GuestKey {
     pub(super) signing: EncodingKey,
     pub(super) verifying: DecodingKey,
+    secret: [u8; GUEST_KEY_BYTES],
 }
 
 impl GuestKey {
@@ -83,7 +84,14 @@ impl GuestKey {
 
     /// This very key: for hosts without a disk, which get it from their configuration.
     pub fn from_bytes(bytes: &[u8; GUEST_KEY_BYTES]) -> Self {
-        Self { signing: EncodingKey::from_secret(bytes), verifying: DecodingKey::from_secret(bytes) }
+        Self { signing: EncodingKey::from_secret(bytes), verifying: DecodingKey::from_secret(bytes), secret: *bytes }
+    }
+}
+
+impl GuestKey {
+    /// A key for another purpose, from which this one cannot be told.
+    pub fn derived(&self, purpose: &str) -> [u8; GUEST_KEY_BYTES] {
+        dormouse_core::Hash::of("dormouse/derived-key/1", &[&self.secret, purpose.as_bytes()]).0
     }
 }
 

@@ -82,7 +82,9 @@ pub(crate) async fn bring(
         let snapshot_seq = machine.head().seq;
         match catch_up(journal, kind.rules, machine, head, until).await {
             // A snapshot is only a cache: if history does not link to it, history stands.
-            Err(error @ LoadError::Damaged(..)) => tracing::warn!(%error, "a snapshot does not lead to the head; replaying"),
+            Err(error @ LoadError::Damaged(..)) => {
+                tracing::warn!(%error, "a snapshot does not lead to the head; replaying")
+            }
             Err(error) => return Err(error),
             Ok(machine) => return Ok(Loaded { machine, snapshot_seq }),
         }

@@ -35,8 +35,8 @@ use tokio::{sync::mpsc, time::Instant};
 
 use clock::Clock;
 
-use load::{Loaded, bring};
 pub use load::{LoadError, LoadOptions, load};
+use load::{Loaded, bring};
 pub use message::{Accepted, Looked};
 pub(crate) use message::{Heard, History, Message, Reply, Watch};
 use run::{InFlight, Item, NextRun, Verdict};

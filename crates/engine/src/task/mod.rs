@@ -87,8 +87,10 @@ impl Job {
     /// If the token cannot be signed; trying again may help.
     pub fn report_token(&self, within: Duration) -> Result<String, Failed> {
         let expires = self.engine.shared.world.now().after(within);
-        let instance = token::Instance { actor: self.address.clone(), key: self.opened.key.clone(), opened: self.opened.seq };
-        token::sign(&self.engine.shared.report_key, &instance, expires).ok_or_else(|| Failed::again("the token cannot be signed"))
+        let instance =
+            token::Instance { actor: self.address.clone(), key: self.opened.key.clone(), opened: self.opened.seq };
+        token::sign(&self.engine.shared.report_key, &instance, expires)
+            .ok_or_else(|| Failed::again("the token cannot be signed"))
     }
 
     /// Let the viewers that may hear this task hear a piece of its stream. Lost if the actor is busy.

@@ -1,19 +1,23 @@
 //! One client's connection: it writes down every frame, keeps its view by applying what it gets, and can be slow or hang up.
+//!
+//! Whatever reaches it is checked: no frame names a position that is not durable, a patch applies to the view that is held and gives the view that
+//! it says.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use dormouse_core::frame::etag;
+use dormouse_core::{Address, Position, frame::etag};
 use dormouse_engine::{
     follow::Room,
-    outlet::{ConnectionId, Outgoing, Outlet},
+    outlet::{ConnectionId, Outgoing, Outlet, WholeView},
 };
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::log::Log;
+use crate::{log::Log, store::Disk};
 
 /// Clones are handles of one connection.
 #[derive(Clone)]
@@ -23,6 +27,7 @@ struct Inner {
     id: ConnectionId,
     name: String,
     log: Log,
+    disk: Disk,
     pace: watch::Sender<Pace>,
     got: Mutex<Got>,
 }
@@ -45,15 +50,15 @@ struct Got {
 }
 
 impl Connection {
-    pub fn new(id: u64, name: &str, log: &Log) -> Self {
+    pub fn new(id: u64, name: &str, log: &Log, disk: &Disk) -> Self {
         let pace = watch::Sender::new(Pace::Reads);
-        let (name, log) = (name.to_owned(), log.clone());
-        Self(Arc::new(Inner { id: ConnectionId(id), name, log, pace, got: Mutex::default() }))
+        let (name, log, disk) = (name.to_owned(), log.clone(), disk.clone());
+        Self(Arc::new(Inner { id: ConnectionId(id), name, log, disk, pace, got: Mutex::default() }))
     }
 
     /// The same client on another connection.
     pub fn again(&self, id: u64) -> Self {
-        let again = Self::new(id, &self.0.name, &self.0.log);
+        let again = Self::new(id, &self.0.name, &self.0.log, &self.0.disk);
         let (mut from, mut to) = (self.0.got(), again.0.got());
         to.views = std::mem::take(&mut from.views);
         to.positions = std::mem::take(&mut from.positions);
@@ -115,9 +120,13 @@ impl Connection {
         self.0.got().frames.len()
     }
 
-    /// Every frame so far, and forget them.
-    pub fn take_frames(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.got().frames)
+    /// Every frame so far.
+    pub fn frames(&self) -> Vec<String> {
+        self.0.got().frames.clone()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 }
 
@@ -128,8 +137,8 @@ impl Inner {
 }
 
 impl Got {
-    /// Keep the view as a client would. A patch that does not apply, or gives another view than it says, is the engine's fault.
-    fn apply(&mut self, frame: &Value) {
+    /// Keep the view as a client would.
+    fn apply(&mut self, frame: &Value) -> Result<(), String> {
         let actor = frame["actor"].as_str().unwrap_or_default().to_owned();
         let says = frame["etag"].as_str().unwrap_or_default().to_owned();
         if let Some(position) = frame["position"].as_str().filter(|_| frame["type"] != "accepted") {
@@ -140,10 +149,12 @@ impl Got {
                 self.views.insert(actor, (says, frame["view"].clone()));
             }
             Some("patch") => {
-                let (held, view) = self.views.get_mut(&actor).expect("a patch comes to somebody who holds a view");
-                assert_eq!(frame["base"], held.as_str(), "a patch applies to the view that is held: {frame}");
+                let (held, view) = self.views.get_mut(&actor).ok_or("a patch for somebody who holds no view")?;
+                if frame["base"] != held.as_str() {
+                    return Err(format!("a patch for somebody who holds another view: {frame}"));
+                }
                 let ops: json_patch::Patch = serde_json::from_value(frame["ops"].clone()).unwrap();
-                json_patch::patch(view, &ops).unwrap();
+                json_patch::patch(view, &ops).map_err(|error| format!("a patch that does not apply: {error}"))?;
                 *held = says;
             }
             Some("error") if frame["as"] == "view" => {
@@ -151,6 +162,17 @@ impl Got {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn check_view(&self, whole: &WholeView) -> Result<(), String> {
+        let view: Value = serde_json::from_slice(&whole.view).unwrap();
+        let actor: &str = whole.actor();
+        if *whole.etag != *etag(&whole.view) {
+            return Err("an etag that is not the hash of its view".to_owned());
+        }
+        let same = self.views.get(actor) == Some(&(whole.etag.to_string(), view));
+        same.then_some(()).ok_or_else(|| "a patch that does not give the whole view".to_owned())
     }
 }
 
@@ -167,17 +189,28 @@ impl Outlet for Inner {
         let text = std::str::from_utf8(bytes).unwrap();
         let frame: Value = serde_json::from_str(text).unwrap();
         let mut got = self.got();
-        got.apply(&frame);
+        let mut checked = got.apply(&frame).and_then(|()| self.check_durable(&frame));
+        if let (Ok(()), Outgoing::View { whole, .. }) = (&checked, &outgoing) {
+            checked = got.check_view(whole);
+        }
         got.frames.push(text.to_owned());
-        if let Outgoing::View { whole, .. } = &outgoing {
-            let snapshot: Value = serde_json::from_slice(&whole.view).unwrap();
-            let actor: &str = whole.actor();
-            assert_eq!(*whole.etag, *etag(&whole.view), "an etag is the hash of its view");
-            assert_eq!(got.views[actor], (whole.etag.to_string(), snapshot), "a patch gives the whole view");
+        if let Err(wrong) = checked {
+            self.log.wrong(format!("{}: {wrong}", self.name));
         }
         if !got.quiet {
             self.log.say(format!("{}: {}", self.name, self.log.frame(&frame)));
         }
+    }
+}
+
+impl Inner {
+    /// The output gate: what a frame names is in the journal by now.
+    fn check_durable(&self, frame: &Value) -> Result<(), String> {
+        let (Some(actor), Some(text)) = (frame["actor"].as_str(), frame["position"].as_str()) else { return Ok(()) };
+        let address: Address = format!("main/{actor}").parse().unwrap();
+        let says: Position = text.parse().unwrap();
+        let stored = self.disk.position(&address, says.epoch, says.seq).now_or_never().expect("memory does not wait");
+        (stored == says).then_some(()).ok_or_else(|| format!("a position that is not durable: {frame}"))
     }
 }
 

@@ -16,11 +16,13 @@ struct Lines {
     lines: Vec<String>,
     since: Instant,
     etags: BTreeMap<String, String>,
+    wrongs: Vec<String>,
 }
 
 impl Log {
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Lines { lines: Vec::new(), since: Instant::now(), etags: BTreeMap::new() })))
+        let (lines, since, etags, wrongs) = (Vec::new(), Instant::now(), BTreeMap::new(), Vec::new());
+        Self(Arc::new(Mutex::new(Lines { lines, since, etags, wrongs })))
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -34,6 +36,17 @@ impl Log {
         let line = line.as_ref();
         let line = if later == 0 { line.to_owned() } else { format!("[+{later} ms] {line}") };
         lines.lines.push(line);
+    }
+
+    /// Something came out that never may. It is written down, because a panic here would end no more than an owner.
+    pub fn wrong(&self, what: impl AsRef<str>) {
+        self.say(format!("WRONG {}", what.as_ref()));
+        self.lines().wrongs.push(what.as_ref().to_owned());
+    }
+
+    /// What came out that never may.
+    pub fn wrongs(&self) -> Vec<String> {
+        self.lines().wrongs.clone()
     }
 
     /// What came out since the last call; time counts from now.

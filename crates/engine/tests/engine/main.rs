@@ -5,6 +5,7 @@
 mod actors;
 mod connection;
 mod log;
+mod properties;
 mod script;
 mod scripts;
 mod stage;

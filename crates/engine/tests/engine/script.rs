@@ -16,7 +16,8 @@ pub fn check(name: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scripts").join(format!("{name}.txt"));
     let script = fs::read_to_string(&path).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let happened = runtime.block_on(play(&script));
+    let (happened, wrongs) = runtime.block_on(play(&script));
+    assert!(wrongs.is_empty(), "{name}: {wrongs:#?}");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, happened).unwrap();
     } else if happened != script {
@@ -24,8 +25,8 @@ pub fn check(name: &str) {
     }
 }
 
-/// The script with what came out this time.
-async fn play(script: &str) -> String {
+/// The script with what came out this time, and what of it never may.
+async fn play(script: &str) -> (String, Vec<String>) {
     let mut stage = Stage::new();
     let mut happened = String::new();
     for line in script.lines() {
@@ -41,7 +42,7 @@ async fn play(script: &str) -> String {
             in_order(stage.log.take()).iter().for_each(|out| writeln!(happened, "{out}").unwrap());
         }
     }
-    happened
+    (happened, stage.log.wrongs())
 }
 
 /// Followers of events are independent of each other: whose frame comes first of those that come together is a matter of chance.
@@ -73,11 +74,8 @@ fn common_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let mut longest = vec![vec![0u32; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
-            longest[i][j] = if old[i] == new[j] {
-                longest[i + 1][j + 1] + 1
-            } else {
-                longest[i + 1][j].max(longest[i][j + 1])
-            };
+            longest[i][j] =
+                if old[i] == new[j] { longest[i + 1][j + 1] + 1 } else { longest[i + 1][j].max(longest[i][j + 1]) };
         }
     }
     let (mut i, mut j, mut pairs) = (0, 0, Vec::new());

@@ -41,7 +41,8 @@ pub struct Stage {
     people: BTreeMap<String, Person>,
     /// The last connections of those who hung up.
     gone: BTreeMap<String, Connection>,
-    connections: u64,
+    /// Every connection that there ever was.
+    pub connections: Vec<Connection>,
 }
 
 struct Host {
@@ -54,6 +55,8 @@ pub struct Person {
     pub viewer: Viewer,
     pub outbox: OutboxId,
     pub connection: Connection,
+    /// Where it is connected, if it has done anything there.
+    host: Option<String>,
     followers: BTreeMap<Address, JoinHandle<()>>,
     watches: Vec<(Address, As)>,
 }
@@ -81,7 +84,7 @@ impl Stage {
             current: String::new(),
             people: BTreeMap::new(),
             gone: BTreeMap::new(),
-            connections: 0,
+            connections: Vec::new(),
         };
         stage.start_host("a", 1, false);
         stage
@@ -100,7 +103,8 @@ impl Stage {
     /// The host is gone with everything that was connected to it.
     pub fn kill_host(&mut self, name: &str) {
         self.hosts.get(name).expect("a host that runs").line.set_open(false);
-        for (name, person) in std::mem::take(&mut self.people) {
+        let there = |_: &String, person: &mut Person| person.host.as_deref().is_none_or(|host| host == name);
+        for (name, person) in self.people.extract_if(.., there) {
             person.vanish();
             self.gone.insert(name, person.connection);
         }
@@ -129,12 +133,11 @@ impl Stage {
     /// Whoever is named, connected if that is the first one hears of them. `ana.phone` is Ana's second connection.
     pub fn person(&mut self, name: &str) -> &mut Person {
         if !self.people.contains_key(name) {
-            self.connections += 1;
+            let id = self.connections.len() as u64 + 1;
             let before = self.gone.remove(name);
-            let connection = before.map_or_else(
-                || Connection::new(self.connections, name, &self.log),
-                |before| before.again(self.connections),
-            );
+            let connection =
+                before.map_or_else(|| Connection::new(id, name, &self.log, &self.disk), |before| before.again(id));
+            self.connections.push(connection.clone());
             self.people.insert(name.to_owned(), Person::new(name, connection));
         }
         self.people.get_mut(name).expect("just connected")
@@ -166,14 +169,18 @@ impl Stage {
 
     pub fn send(&mut self, host: Option<&str>, name: &str, address: &Address, n: u64, command: &str) {
         let engine = self.engine(host);
+        let here = Some(host.unwrap_or(&self.current).to_owned());
         let person = self.person(name);
+        person.host = here;
         let id = CommandId { outbox: person.outbox.clone(), n };
         engine.send(address, person.viewer.clone(), id, command.as_bytes().into(), &person.connection.outlet());
     }
 
     pub fn watch(&mut self, host: Option<&str>, name: &str, address: &Address, wanted: Subscribe) {
         let engine = self.engine(host);
+        let here = Some(host.unwrap_or(&self.current).to_owned());
         let person = self.person(name);
+        person.host = here;
         person.watches.push((address.clone(), wanted.of));
         let (connection, viewer, address) = (person.connection.clone(), person.viewer.clone(), address.clone());
         let follows = wanted.of == As::Events;
@@ -266,6 +273,7 @@ impl Person {
             viewer: Viewer { principal, roles },
             outbox: OutboxId { stamp: DAWN, unique },
             connection,
+            host: None,
             followers: BTreeMap::new(),
             watches: Vec::new(),
         }

@@ -139,7 +139,12 @@ async fn counted(stage: &mut Stage, host: Option<&str>, line: &str) {
             None => words.0.to_owned(),
             Some(n) => words.0.replace(&format!("#{n} "), &format!("#{} ", n.parse::<u64>().unwrap() + nth)),
         };
-        Box::pin(person(stage, host, name, { let mut words = Words(&line); words.next(); words })).await;
+        Box::pin(person(stage, host, name, {
+            let mut words = Words(&line);
+            words.next();
+            words
+        }))
+        .await;
     }
     settle().await;
 }

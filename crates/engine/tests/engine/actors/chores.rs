@@ -44,15 +44,28 @@ pub struct Config {}
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Wake me in so many milliseconds.
-    Wake { key: String, in_ms: u64 },
+    Wake {
+        key: String,
+        in_ms: u64,
+    },
     /// Several at once.
-    Wakes { keys: BTreeMap<String, u64> },
-    Cancel { key: String },
+    Wakes {
+        keys: BTreeMap<String, u64>,
+    },
+    Cancel {
+        key: String,
+    },
     /// Open tasks.
-    Open { tasks: BTreeMap<String, Errand> },
-    Close { key: String },
+    Open {
+        tasks: BTreeMap<String, Errand>,
+    },
+    Close {
+        key: String,
+    },
     /// A word from another actor.
-    Hear { word: String },
+    Hear {
+        word: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,7 +141,9 @@ impl<const LATER: u64> Chores<LATER> {
                 keys.into_iter().for_each(|(key, in_ms)| Self::command(draft, Command::Wake { key, in_ms }));
             }
             Command::Cancel { key } => draft.emit(Event::Cancelled(key)),
-            Command::Open { tasks } => tasks.into_iter().for_each(|(key, errand)| draft.emit(Event::Opened(key, errand))),
+            Command::Open { tasks } => {
+                tasks.into_iter().for_each(|(key, errand)| draft.emit(Event::Opened(key, errand)))
+            }
             Command::Close { key } => draft.emit(Event::Closed(key)),
             Command::Hear { word } => draft.emit(Event::Heard(word)),
         }
@@ -189,9 +204,10 @@ impl<const LATER: u64> Actor for Chores<LATER> {
     }
 
     fn agenda(&self) -> Agenda {
-        let with_wakes = self.wakes.iter().fold(Agenda::default(), |agenda, (key, time)| {
-            agenda.wake(time.after(Duration::from_millis(LATER)), key)
-        });
+        let with_wakes = self
+            .wakes
+            .iter()
+            .fold(Agenda::default(), |agenda, (key, time)| agenda.wake(time.after(Duration::from_millis(LATER)), key));
         self.tasks.iter().fold(with_wakes, |agenda, (key, errand)| agenda.task(key.as_str(), &errand.kind))
     }
 

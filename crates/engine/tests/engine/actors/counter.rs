@@ -69,7 +69,9 @@ impl Actor for Counter {
                 let number = draft.dice().below(1_000_000);
                 draft.emit(Event::Rolled(number));
             }
-            Input::Retire { .. } if draft.value > 0 => return Err(Rejection::new("not_zero", "Bring it to zero first.")),
+            Input::Retire { .. } if draft.value > 0 => {
+                return Err(Rejection::new("not_zero", "Bring it to zero first."));
+            }
             _ => {}
         }
         Ok(())

@@ -24,12 +24,18 @@ pub struct Config {}
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    Sit { seat: u16 },
+    Sit {
+        seat: u16,
+    },
     Stand,
     /// Put a word under one's seat.
-    Hide { word: String },
+    Hide {
+        word: String,
+    },
     /// Show this principal the door.
-    Ban { who: String },
+    Ban {
+        who: String,
+    },
     /// See all from now on. No view shows who does.
     Peek,
     /// Something that everybody may see.

@@ -27,16 +27,24 @@ pub struct Config {
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    Say { word: String },
+    Say {
+        word: String,
+    },
     Refuse,
     Panic,
     /// Panic in `evolve`, after an event.
     PanicLater,
-    EmitThenRefuse { word: String },
+    EmitThenRefuse {
+        word: String,
+    },
     TooLongAgenda,
     TooLargeCommit,
-    ViewBytes { bytes: usize },
-    ViewPanics { on: bool },
+    ViewBytes {
+        bytes: usize,
+    },
+    ViewPanics {
+        on: bool,
+    },
     Unsaveable,
 }
 
