@@ -27,6 +27,7 @@ export default defineConfig({
     trace: "retain-on-failure",
     launchOptions: {
       executablePath: chromium,
+      env: { ...process.env, FONTCONFIG_FILE: here("support/fonts.conf") },
       args: [
         // Root has no sandbox to give to a child.
         ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),

@@ -39,9 +39,10 @@ export class Host {
     return this.#log;
   }
 
-  async up(): Promise<void> {
+  async up(env: Record<string, string> = {}): Promise<void> {
     const child = spawn(BINARY, ["serve", "--port", String(this.port), "--data", this.#data], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     });
     this.#process = child;
     child.stderr.on("data", (chunk: Buffer) => (this.#log += chunk.toString()));

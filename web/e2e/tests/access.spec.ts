@@ -170,7 +170,7 @@ test("what is pressed on a phone is large enough for a thumb", async ({ host, wi
       const missed = targets.filter((it) => {
         it.scrollIntoView({ block: "center" });
         const box = it.getBoundingClientRect();
-        const reach = it.matches(".btn, .tick, .field input") ? 19 : 12;
+        const reach = it.matches(".btn, .tick, .field input") ? 19 : 11;
         const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
         return [-reach, reach].some((by) => {
           const hit = document.elementFromPoint(x, y + by);

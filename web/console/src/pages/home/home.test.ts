@@ -75,6 +75,8 @@ describe("the night", () => {
     const { mouse, quiet, bars } = night([], NOW);
     expect(bars).toBe("");
     expect(quiet!.words).toBe("all asleep");
+    const first = night([{ at: NOW, commits: 1 }], NOW);
+    expect(first.quiet!.words).toMatch(/^until \d\d:\d\d, all asleep$/);
     expect(mouse!.x + mouse!.size / 2).toBeCloseTo(WIDTH / 2);
   });
 });

@@ -84,10 +84,10 @@ function label(run: Run, now: number): Night["quiet"] {
   if (length < 6 || length === BUCKETS) return length === BUCKETS ? { x: WIDTH / 2, words: "all asleep" } : undefined;
   const start = (Math.floor(now / BUCKET) - BUCKETS + 1) * BUCKET;
   const x = Math.min(WIDTH - 140, Math.max(195, ((run.from + run.to) / 2) * STEP));
-  return {
-    x,
-    words: `${clock(start + run.from * BUCKET)} to ${run.to === BUCKETS ? "now" : clock(start + run.to * BUCKET)}, all asleep`,
-  };
+  const [from, to] = [clock(start + run.from * BUCKET), clock(start + run.to * BUCKET)];
+  // When it began is not on the drawing.
+  if (run.from === 0) return { x, words: `until ${to}, all asleep` };
+  return { x, words: `${from} to ${run.to === BUCKETS ? "now" : to}, all asleep` };
 }
 
 function sentence(counts: readonly number[], longest: Run | undefined): string {
