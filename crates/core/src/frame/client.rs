@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::As;
@@ -104,11 +104,16 @@ struct Flat<'a> {
     from: Option<Cow<'a, str>>,
     etag: Option<String>,
     command_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     command: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     signal: Option<&'a RawValue>,
     positions: Option<BTreeMap<String, Cow<'a, str>>>,
+}
+
+/// A field that is there is there, also if it is `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Fields in the order of [`Flat::given`].
