@@ -25,7 +25,7 @@ struct Args {
     /// Print the rows as JSON on the last line.
     #[arg(long)]
     json: bool,
-    /// The server under test; else `arcade` beside this program.
+    /// The server under test; else the example `counter` beside this program.
     #[arg(long)]
     server: Option<PathBuf>,
     /// Where data directories are made, on the disk that is to be measured.

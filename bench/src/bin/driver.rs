@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ enum Work {
         #[arg(long, default_value_t = 2_000)]
         rooms: usize,
         /// Commands of each room.
-        #[arg(long, default_value_t = 200)]
+        #[arg(long, default_value_t = 100)]
         commands: usize,
     },
     /// Memory of connections that do nothing.
@@ -107,8 +108,17 @@ struct CrowdArgs {
     quiet: f64,
 }
 
-fn main() -> io::Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match start(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("driver: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> io::Result<()> {
     machine::raise_open_files()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, run(args))

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
@@ -123,8 +124,9 @@ fn check_present(clients: &mut JoinSet<io::Result<()>>) -> io::Result<()> {
     }
 }
 
-/// Everybody loses the connection at once, half of the rooms go on meanwhile, and everybody comes back at once. Must be
-/// called in a `LocalSet`.
+/// Everybody loses the connection at once, half of the rooms go on meanwhile, and everybody comes back at once; then all
+/// of it again, because an allocator keeps what the first storm took, and only what the second adds would add up. Must
+/// be called in a `LocalSet`.
 ///
 /// # Errors
 /// If the server refuses somebody for good or goes away.
@@ -132,25 +134,30 @@ pub async fn storm(target: Target, crowd: Crowd) -> io::Result<StormReport> {
     let rooms = make(target, crowd.clients.div_ceil(TABLE)).await?;
     let (stay, _) = watch::channel(true);
     let mut clients = JoinSet::new();
-    let members = gather(target, crowd.watch, &rooms, 0..crowd.clients, &stay, &mut clients).await?;
+    let mut members = gather(target, crowd.watch, &rooms, 0..crowd.clients, &stay, &mut clients).await?;
     sleep(crowd.quiet).await;
     let before_kib = pss_kib(crowd.server)?;
-    check_present(&mut clients)?;
-    stay.send_replace(false);
-    while let Some(gone) = clients.join_next().await {
-        gone.map_err(io::Error::other)??;
-    }
-    if target.dialect == Dialect::Dormouse {
-        go_on(target, &rooms).await?;
-    }
     let peak = Peak::watch(crowd.server);
-    stay.send_replace(true);
-    let (wait, retries) = come_back(target, members, &stay, &mut clients).await?;
-    sleep(crowd.quiet).await;
-    let peak_kib = peak.stop();
-    let after_kib = pss_kib(crowd.server)?;
+    let mut waits = Waits { nanos: latencies(), retries: Rc::default() };
+    let mut after = [0; 2];
+    for after_kib in &mut after {
+        check_present(&mut clients)?;
+        stay.send_replace(false);
+        while let Some(gone) = clients.join_next().await {
+            gone.map_err(io::Error::other)??;
+        }
+        if target.dialect == Dialect::Dormouse {
+            go_on(target, &rooms).await?;
+        }
+        stay.send_replace(true);
+        members = come_back(target, members, &stay, &mut clients, &mut waits).await?;
+        sleep(crowd.quiet).await;
+        *after_kib = pss_kib(crowd.server)?;
+    }
     check_present(&mut clients)?;
-    Ok(StormReport { clients: crowd.clients, wait, retries, before_kib, peak_kib, after_kib })
+    let (wait, retries) = (Latency::of(&waits.nanos), waits.retries.get());
+    let [after_kib, again_kib] = after;
+    Ok(StormReport { clients: crowd.clients, wait, retries, before_kib, peak_kib: peak.stop(), after_kib, again_kib })
 }
 
 /// One commit in every second room, so that half of the crowd has missed something.
@@ -164,36 +171,46 @@ async fn go_on(target: Target, rooms: &[String]) -> io::Result<()> {
     Ok(())
 }
 
+/// How long the members waited, and what they tried in vain, over all storms.
+struct Waits {
+    nanos: Histogram<u64>,
+    retries: Rc<Cell<u64>>,
+}
+
 async fn come_back(
     target: Target,
     members: Vec<Member>,
     stay: &watch::Sender<bool>,
     clients: &mut JoinSet<io::Result<()>>,
-) -> io::Result<(Latency, u64)> {
-    let retries = Rc::new(Cell::new(0));
+    waits: &mut Waits,
+) -> io::Result<Vec<Member>> {
     let start = Instant::now();
     let mut returning = JoinSet::new();
     for member in members {
-        let retries = retries.clone();
+        let retries = waits.retries.clone();
         returning.spawn_local(async move {
-            let session = timeout(GIVE_UP, resume(target, member, &retries)).await;
-            session.map(|session| (session, start.elapsed()))
+            let back = timeout(GIVE_UP, resume(target, member, &retries)).await;
+            back.map(|(member, session)| (member, session, start.elapsed()))
         });
     }
-    let mut nanos = latencies();
+    let mut members = Vec::new();
     while let Some(back) = returning.join_next().await {
-        let (session, waited) = back.map_err(io::Error::other)??;
-        nanos.saturating_record(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX));
+        let (member, session, waited) = back.map_err(io::Error::other)??;
+        waits.nanos.saturating_record(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX));
         clients.spawn_local(wait(session, stay.subscribe()));
+        members.push(member);
     }
-    Ok((Latency::of(&nanos), retries.get()))
+    Ok(members)
 }
 
-/// Tries until the session is open and the subscription resumed.
-async fn resume(target: Target, member: Member, retries: &Cell<u64>) -> Session {
+/// Tries until the session is open and the subscription resumed. The member remembers the view that it got.
+async fn resume(target: Target, mut member: Member, retries: &Cell<u64>) -> (Member, Session) {
     loop {
         match try_resume(target, &member).await {
-            Ok(session) => return session,
+            Ok(mut session) => {
+                member.place = session.place.take().or(member.place);
+                return (member, session);
+            }
             Err(_) => {
                 retries.set(retries.get() + 1);
                 sleep(RETRY).await;

@@ -182,6 +182,8 @@ pub struct StormReport {
     pub peak_kib: u64,
     /// PSS with all connected again, after some quiet.
     pub after_kib: u64,
+    /// The same after a second storm.
+    pub again_kib: u64,
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Programs {
     pub driver: PathBuf,
     /// The raw servers.
     pub raw: PathBuf,
-    /// The Dormouse server, an application that has the kind `counter` when it is started with `--bench`.
+    /// The Dormouse server: the counter of the README.
     pub dormouse: PathBuf,
 }
 
@@ -40,8 +40,11 @@ impl Programs {
     pub fn beside_this(server: Option<PathBuf>) -> io::Result<Self> {
         let this = std::env::current_exe()?;
         let beside = |name: &str| this.with_file_name(name);
-        let programs =
-            Self { driver: beside("driver"), raw: beside("raw"), dormouse: server.unwrap_or_else(|| beside("arcade")) };
+        let programs = Self {
+            driver: beside("driver"),
+            raw: beside("raw"),
+            dormouse: server.unwrap_or_else(|| beside("examples/counter")),
+        };
         for program in [&programs.driver, &programs.raw, &programs.dormouse] {
             if !program.is_file() {
                 let missing = format!("{} is missing: build it with `cargo build --release`", program.display());
@@ -166,9 +169,7 @@ fn command(programs: &Programs, kind: Kind, data: &Path, port: u16) -> Command {
         Kind::RawEcho => command.args(["echo", "--port", &port]),
         Kind::RawMemory => command.args(["room", "--memory", "--port", &port]),
         Kind::RawDurable => command.args(["room", "--durable", "--port", &port, "--dir"]).arg(data),
-        Kind::Dormouse => {
-            command.args(["serve", "--bench", "--listen", "127.0.0.1", "--port", &port, "--data"]).arg(data)
-        }
+        Kind::Dormouse => command.args(["serve", "--listen", "127.0.0.1", "--port", &port, "--data"]).arg(data),
     };
     // What one principal may send in a second is a setting of ours, and no part of what is measured.
     command.env("DORMOUSE_RATE", UNLIMITED).stdin(Stdio::null());

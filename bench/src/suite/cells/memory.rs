@@ -19,18 +19,28 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Two starts of one server differ by about a megabyte. Over 20,000 rooms that is this much for each: zero.
 const NOTHING_KIB: f64 = 0.05;
 
-pub(super) fn memory(plan: &Plan) -> io::Result<Vec<Row>> {
-    let mut rows = vec![sleeping(plan)?, live(plan)?];
-    rows.push(connection(plan, "idle connection", &[])?.figure_bar(Bar::AtMost(10.0)));
-    rows.push(connection(plan, "idle connection that watches a room of four", &["--watch"])?);
+pub(super) fn sleeping(plan: &Plan) -> io::Result<Vec<Row>> {
+    said(plan, vec![sleeping_room(plan)?])
+}
+
+pub(super) fn live(plan: &Plan) -> io::Result<Vec<Row>> {
+    said(plan, vec![live_room(plan)?])
+}
+
+pub(super) fn idle(plan: &Plan) -> io::Result<Vec<Row>> {
+    let hello = connection(plan, "idle connection", &[])?.figure_bar(Bar::AtMost(10.0));
+    said(plan, vec![hello, connection(plan, "idle connection that watches a room of four", &["--watch"])?])
+}
+
+fn said(plan: &Plan, rows: Vec<Row>) -> io::Result<Vec<Row>> {
     for row in &rows {
-        plan.say(&format!("d: {} {:.2} KiB", row.what, row.ours.median));
+        plan.say(&format!("{}: {} {:.2} KiB", row.cell, row.what, row.ours.median));
     }
     Ok(rows)
 }
 
 /// A start with so many rooms in the journal, beside a start with none. All rooms of a server that has just started sleep.
-fn sleeping(plan: &Plan) -> io::Result<Row> {
+fn sleeping_room(plan: &Plan) -> io::Result<Row> {
     let rooms = plan.many(20_000, 1_000);
     let dir = plan.fresh()?;
     let none = pss_after_start(plan, dir.path())?;
@@ -39,7 +49,7 @@ fn sleeping(plan: &Plan) -> io::Result<Row> {
     server.stop()?;
     let all = pss_after_start(plan, dir.path())?;
     let each = (all as f64 - none as f64) / rooms as f64;
-    let row = Row::alone("d", format!("sleeping room, of {rooms}"), "KiB", &[each]);
+    let row = Row::alone("d1", format!("sleeping room, of {rooms}"), "KiB", &[each]);
     Ok(row.figure_bar(Bar::AtMost(NOTHING_KIB)).note(format!("{none} KiB with none, {all} KiB with all")))
 }
 
@@ -51,12 +61,13 @@ fn pss_after_start(plan: &Plan, dir: &Path) -> io::Result<u64> {
     Ok(pss)
 }
 
-/// 200 commands of one client fill the window of 64 answers that a room remembers of it.
-fn live(plan: &Plan) -> io::Result<Row> {
+/// 100 commands of one client fill the window of 64 answers that a room remembers of it. More would take longer than
+/// rooms stay awake.
+fn live_room(plan: &Plan) -> io::Result<Row> {
     let rooms = plan.many(2_000, 200).to_string();
-    let report: MemoryReport = drive_fresh(plan, Kind::Dormouse, &["live", "--rooms", &rooms, "--commands", "200"])?;
+    let report: MemoryReport = drive_fresh(plan, Kind::Dormouse, &["live", "--rooms", &rooms, "--commands", "100"])?;
     let row =
-        Row::alone("d", format!("live room, of {rooms}, one client's deduplication full"), "KiB", &[report.each_kib]);
+        Row::alone("d2", format!("live room, of {rooms}, one client's deduplication full"), "KiB", &[report.each_kib]);
     Ok(row.figure_bar(Bar::AtMost(8.0)).note("a counter's own state is eight bytes"))
 }
 
@@ -66,5 +77,5 @@ fn connection(plan: &Plan, what: &str, watch: &[&str]) -> io::Result<Row> {
     let raw: MemoryReport = drive_fresh(plan, Kind::RawMemory, &args)?;
     let ours: MemoryReport = drive_fresh(plan, Kind::Dormouse, &args)?;
     let pair = Pair { baseline: raw.each_kib, ours: ours.each_kib };
-    Ok(Row::paired("d", format!("{what}, of {clients}"), "KiB", "raw memory", &[pair]))
+    Ok(Row::paired("d3", format!("{what}, of {clients}"), "KiB", "raw memory", &[pair]))
 }

@@ -86,7 +86,7 @@ fn read_back(plan: &Plan, command: &[&str], data: &Path) -> io::Result<(Said, f6
     let start = Instant::now();
     let output = Command::new(&plan.programs.dormouse)
         .args(command)
-        .args(["--json", "--bench", "--data"])
+        .args(["--json", "--data"])
         .arg(data)
         .stdin(Stdio::null())
         .output()?;
