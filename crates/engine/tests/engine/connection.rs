@@ -15,7 +15,7 @@ use dormouse_engine::{
 };
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{log::Log, store::Disk};
 
@@ -45,7 +45,7 @@ struct Got {
     views: BTreeMap<String, (String, Value)>,
     /// By actor: the newest position that a frame named.
     positions: BTreeMap<String, String>,
-    frames: Vec<String>,
+    frames: Vec<(Instant, String)>,
     quiet: bool,
 }
 
@@ -108,7 +108,7 @@ impl Connection {
 
     /// Whether an `error` came for this subscription to events after so many frames.
     pub fn was_refused(&self, actor: &str, since: usize) -> bool {
-        let refused = |text: &String| {
+        let refused = |(_, text): &(Instant, String)| {
             let frame: Value = serde_json::from_str(text).unwrap();
             frame["type"] == "error" && frame["as"] == "events" && frame["actor"] == actor
         };
@@ -122,7 +122,13 @@ impl Connection {
 
     /// Every frame so far.
     pub fn frames(&self) -> Vec<String> {
-        self.0.got().frames.clone()
+        self.0.got().frames.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// Every frame so far, and how long after this it came.
+    pub fn frames_since(&self, began: Instant) -> Vec<String> {
+        let got = self.0.got();
+        got.frames.iter().map(|(at, text)| format!("[{:?}] {text}", at.duration_since(began))).collect()
     }
 
     pub fn name(&self) -> &str {
@@ -193,7 +199,7 @@ impl Outlet for Inner {
         if let (Ok(()), Outgoing::View { whole, .. }) = (&checked, &outgoing) {
             checked = got.check_view(whole);
         }
-        got.frames.push(text.to_owned());
+        got.frames.push((Instant::now(), text.to_owned()));
         if let Err(wrong) = checked {
             self.log.wrong(format!("{}: {wrong}", self.name));
         }

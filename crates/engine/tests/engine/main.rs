@@ -1,5 +1,6 @@
 //! The engine, tested as its hosts use it: over stores that fail on request, in time that moves only when a test says so.
 
+#![allow(clippy::unwrap_used)]
 #![expect(unreachable_pub, reason = "a test is nobody's library")]
 
 mod actors;
@@ -8,6 +9,7 @@ mod log;
 mod properties;
 mod script;
 mod scripts;
+mod secrecy;
 mod stage;
 mod store;
 mod verbs;
