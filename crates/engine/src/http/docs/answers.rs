@@ -3,7 +3,7 @@
 
 #![expect(dead_code, reason = "only the schemas of these types are wanted")]
 
-use dormouse_core::Time;
+use dormouse_core::{Outcome, Time};
 use schemars::JsonSchema;
 use serde_json::Value;
 
@@ -198,4 +198,34 @@ pub(super) struct Health {
 #[derive(JsonSchema)]
 pub(super) struct Ready {
     status: String,
+}
+
+/// How a task ended.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Reported {
+    /// The task's own token, which its worker was given.
+    token: String,
+    outcome: Outcome,
+}
+
+/// The report was taken.
+#[derive(JsonSchema)]
+pub(super) struct Taken {
+    /// Of the commit that the report made.
+    position: Position,
+}
+
+/// What was parked runs again.
+#[derive(JsonSchema)]
+pub(super) struct Redriven {
+    redriven: Vec<Unparked>,
+}
+
+/// A task or a wake.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Unparked {
+    Task { task: String },
+    Wake { wake: String, due: Time },
 }

@@ -8,7 +8,7 @@ use super::{
     VERSION,
     answers::{
         Accepted, Commanded, Created, Events, Failed, Guest, GuestWanted, Health, History, Host, Looked, Page, Ready,
-        Retired, Ticket,
+        Redriven, Reported, Retired, Taken, Ticket,
     },
     book::{Book, KindSchemas},
     text::{Etag, From, Name, Position},
@@ -81,6 +81,7 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
     let paths: Vec<(&str, Path)> = vec![
         ("/v1", vec![get("about", "What runs here", json_of::<Host>(book))]),
         ("/v1/guest", vec![("post", open(guest(book)))]),
+        ("/v1/reports", vec![("post", open(report(book)))]),
         (
             "/v1/ticket",
             vec![(
@@ -111,6 +112,11 @@ fn guest(book: &mut Book) -> Value {
     with(guest, "requestBody", body(false, book.named::<GuestWanted>()))
 }
 
+fn report(book: &mut Book) -> Value {
+    let report = operation("host", "report", "Complete a task by its own token", [], ("200", json_of::<Taken>(book)));
+    with(report, "requestBody", body(true, book.named::<Reported>()))
+}
+
 fn kind_paths(book: &mut Book, kind: &KindSchemas) -> Vec<(String, Path)> {
     let base = format!("/v1/{}", kind.name);
     vec![
@@ -119,6 +125,7 @@ fn kind_paths(book: &mut Book, kind: &KindSchemas) -> Vec<(String, Path)> {
         (format!("{base}/{{id}}/commands"), vec![("post", command(book, kind))]),
         (format!("{base}/{{id}}/events"), vec![("get", events(book, kind))]),
         (format!("{base}/{{id}}/history"), vec![("get", history(book, kind))]),
+        (format!("{base}/{{id}}/redrive"), vec![("post", redrive(book, kind))]),
         (format!("{base}/{{id}}/stream"), vec![("get", stream(book, kind))]),
     ]
 }
@@ -177,6 +184,11 @@ fn history(book: &mut Book, kind: &KindSchemas) -> Value {
     let buckets =
         query("buckets", "At most so many commits; more or fewer than may be are taken for the nearest.", buckets);
     of_actor(kind, "history", "When its commits were made", [buckets], ("200", json_of::<History>(book)))
+}
+
+fn redrive(book: &mut Book, kind: &KindSchemas) -> Value {
+    let summary = "Run again what is parked; takes the role `operator`";
+    of_actor(kind, "redrive", summary, [], ("200", json_of::<Redriven>(book)))
 }
 
 fn stream(book: &mut Book, kind: &KindSchemas) -> Value {
