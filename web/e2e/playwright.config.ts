@@ -21,10 +21,11 @@ export default defineConfig({
     { name: "pictures", testMatch: "pictures.ts" },
   ],
   use: {
+    // Recording costs as much as the tests themselves; `npm run e2e -- --trace on` shows what a failed one saw.
+    trace: "off",
     viewport: { width: 1280, height: 800 },
     locale: "en-GB",
     timezoneId: "Europe/Zurich",
-    trace: "retain-on-failure",
     launchOptions: {
       executablePath: chromium,
       env: { ...process.env, FONTCONFIG_FILE: here("support/fonts.conf") },

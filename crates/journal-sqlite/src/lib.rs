@@ -50,7 +50,7 @@ impl Default for Options {
             waiting_jobs_max: 4096,
             readers: 2,
             log_rows_max: 65_536,
-            log_bytes_max: 64 * 1024 * 1024,
+            log_bytes_max: 16 * 1024 * 1024,
             settle_rows_min: 64,
             wal_pages_max: 16_000,
             page_count_max: None,

@@ -16,7 +16,7 @@ pub(crate) const SCHEMA: i64 = 1;
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// Pages that the writer keeps in memory, so that moving a tail does not read the file. In KiB, negative as SQLite wants it.
-const WRITER_CACHE_KIB: i32 = -32 * 1024;
+const WRITER_CACHE_KIB: i32 = -48 * 1024;
 const READER_CACHE_KIB: i32 = -8 * 1024;
 
 /// How long the writer waits for readers when the WAL must start over.

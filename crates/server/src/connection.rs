@@ -129,16 +129,24 @@ impl Connection {
         Address::in_tenant(&self.session.tenant, actor).map_err(|_| Code::BadName.into())
     }
 
-    /// The actor's address, if this connection may ask anything of it now. A session that is over ends the connection.
+    /// The actor's address, if this connection may ask anything of it now.
     fn admit(&self, actor: &str) -> Result<Address, Failure> {
         let address = self.address(actor)?;
-        self.check().inspect_err(|failure| self.outbound.end(failure.code))?;
+        self.check()?;
         self.host.api.admission.spend(&self.session)?;
         Ok(address)
     }
 
     fn error(&self, failure: &Failure, actor: Option<&str>, of: Option<As>) {
-        self.outbound.frame(ServerFrame::Error { failure: Said::from(failure), actor, r#as: of }.text());
+        self.refuse(&ServerFrame::Error { failure: Said::from(failure), actor, r#as: of }, failure.code);
+    }
+
+    /// Answer with this frame; a session that is over ends the connection after it.
+    fn refuse(&self, frame: &ServerFrame<'_>, code: Code) {
+        self.outbound.frame(frame.text());
+        if matches!(code, Code::TokenExpired | Code::Revoked) {
+            self.outbound.end(code);
+        }
     }
 
     /// Follow an actor. A second subscription to the same takes the place of the first.
@@ -185,23 +193,15 @@ impl Connection {
             let outcome = serde_json::from_slice(&frame).ok();
             let Some(Outcome { r#type, actor: Some(actor), r#as: Some(of) }) = outcome else { continue };
             let Ok(address) = self.address(actor) else { continue };
+            // One that is not there any more was unsubscribed meanwhile, and the engine has been told.
+            let Some(followed) = self.followed.get_mut(&(address.clone(), of)) else { continue };
+            followed.asked = followed.asked.saturating_sub(1);
             if r#type == "resumed" {
-                let followed = self.followed.entry((address, of)).or_default();
-                followed.asked = followed.asked.saturating_sub(1);
                 followed.stands = true;
-            } else {
-                self.refused(address, of);
+            } else if followed.asked == 0 {
+                let refused = self.followed.remove(&(address.clone(), of)).unwrap_or_default();
+                self.leave(&address, of, refused);
             }
-        }
-    }
-
-    fn refused(&mut self, address: Address, of: As) {
-        let key = (address, of);
-        let Some(followed) = self.followed.get_mut(&key) else { return };
-        followed.asked = followed.asked.saturating_sub(1);
-        if followed.asked == 0 {
-            let followed = self.followed.remove(&key).unwrap_or_default();
-            self.leave(&key.0, of, followed);
         }
     }
 
@@ -235,7 +235,7 @@ impl Connection {
             Err(failure) => {
                 let command_id = id.to_string();
                 let frame = ServerFrame::Rejected { actor, command_id: &command_id, failure: Said::from(&failure) };
-                self.outbound.frame(frame.text());
+                self.refuse(&frame, failure.code);
             }
         }
     }

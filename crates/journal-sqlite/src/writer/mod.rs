@@ -76,7 +76,7 @@ pub(crate) struct Writer {
 }
 
 /// The longest that a batch waits for callers of the one before.
-const PATIENCE_MAX: Duration = Duration::from_micros(100);
+const PATIENCE_MAX: Duration = Duration::from_micros(200);
 
 /// Batches between two looks at the size of the WAL.
 const WAL_LOOK_BATCHES: u32 = 16;
@@ -88,13 +88,14 @@ impl Writer {
         let _guard = FailOnPanic(&shared);
         let max = self.options.batch_jobs_max;
         let mut waiting = Vec::with_capacity(max);
-        let (mut batches, mut last, mut patience) = (0, 0, Duration::ZERO);
+        let (mut batches, mut expected, mut patience) = (0, 0, Duration::ZERO);
         while jobs.blocking_recv_many(&mut waiting, max) > 0 {
-            gather(&mut jobs, &mut waiting, last.min(max), patience);
-            last = waiting.len();
-            let begun = Instant::now();
+            gather(&mut jobs, &mut waiting, expected, patience);
+            let (begun, taken) = (Instant::now(), waiting.len());
             self.batch(&mut waiting);
-            patience = (begun.elapsed() / 8).min(PATIENCE_MAX);
+            patience = (begun.elapsed() / 4).min(PATIENCE_MAX);
+            // Those who were answered, and those who came meanwhile.
+            expected = (taken + jobs.len()).min(max);
             batches += 1;
             if batches % WAL_LOOK_BATCHES == 0 {
                 self.checkpoint_if_due(jobs.is_empty());

@@ -10,7 +10,7 @@ use dormouse_core::Kind;
 use dormouse_engine::{
     Engine, Store,
     http::Api,
-    identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Verifier},
+    identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Rates, Verifier},
     world::{System, World},
 };
 use dormouse_journal::{LocalHints, MemoryStore};
@@ -47,9 +47,20 @@ struct Bystander {
 
 impl House {
     pub async fn open() -> Arc<Self> {
-        let house = Self::over(MemoryStore::default(), Admission::default()).await;
-        *house.bystander.lock().await = Some(Bystander::enter(&house.host).await);
-        house
+        Self::over(MemoryStore::default(), Admission::default()).await.with_bystander().await
+    }
+
+    pub async fn with_bystander(self: Arc<Self>) -> Arc<Self> {
+        *self.bystander.lock().await = Some(Bystander::enter(&self.host).await);
+        self
+    }
+
+    /// Without a bystander; one of the rates is five, and the others are out of the way.
+    pub async fn paced(change: impl FnOnce(&mut Rates)) -> Arc<Self> {
+        let plenty = 1_000_000;
+        let mut rates = Rates { per_principal: plenty, per_connection: plenty, per_address: plenty };
+        change(&mut rates);
+        Self::over(MemoryStore::default(), Admission::new(rates)).await
     }
 
     /// Without a bystander: over what another house left, or with other rates.

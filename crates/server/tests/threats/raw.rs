@@ -261,6 +261,20 @@ impl Raw {
         std::mem::take(&mut self.unread)
     }
 
+    /// The bodies of the chunks that still come, until the last one.
+    pub async fn rest_of_chunks(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // What was read up to a mark may have ended within a chunk: its rest comes first.
+        bytes.extend(self.until("\r\n").await.into_bytes());
+        loop {
+            let length = self.until("\r\n").await;
+            match usize::from_str_radix(length.trim(), 16).unwrap() {
+                0 => return bytes,
+                length => bytes.extend(self.take(length + 2).await.unwrap()),
+            }
+        }
+    }
+
     /// Bytes until this text has been seen, and with it all before.
     pub async fn until(&mut self, mark: &str) -> String {
         loop {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
+use tokio::sync::Semaphore;
+
 use crate::{house::House, identity, payload, protocol, sessions, slow, transport};
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -11,6 +13,8 @@ pub struct Case {
     pub name: &'static str,
     /// The answer: a close code, a status, a code of the table.
     pub expected: &'static str,
+    /// How many of the [`PLACES`] it takes.
+    places: u32,
     run: Box<dyn FnOnce(Arc<House>) -> Running + Send>,
 }
 
@@ -23,15 +27,32 @@ pub fn case<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Case { number, name, expected, run: Box::new(|house| Box::pin(run(house))) }
+    Case { number, name, expected, places: 1, run: Box::new(|house| Box::pin(run(house))) }
+}
+
+/// Two processors take so many cases at once without any of them being late.
+const PLACES: u32 = 6;
+static FREE: Semaphore = Semaphore::const_new(PLACES as usize);
+
+impl Case {
+    /// Much work: alone, so that no limit of time is reached for want of a processor.
+    pub fn alone(self) -> Self {
+        Self { places: PLACES, ..self }
+    }
+
+    /// Little work and long waits: beside all others.
+    pub fn beside(self) -> Self {
+        Self { places: 0, ..self }
+    }
 }
 
 /// Run all cases, each in a house of its own, and name those that fail.
 pub async fn check(cases: Vec<Case>) {
     let running: Vec<_> = cases
         .into_iter()
-        .map(|Case { number, name, expected, run }| {
+        .map(|Case { number, name, expected, places, run }| {
             let done = tokio::spawn(async move {
+                let _places = FREE.acquire_many(places).await.unwrap();
                 let house = House::open().await;
                 run(house.clone()).await;
                 house.assert_untouched().await;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tone } from "./useLine";
+import { passed, tone } from "./useLine";
 import { caughtUp, offline, refused } from "./words";
 
 describe("the line in words", () => {
@@ -15,6 +15,22 @@ describe("the line in words", () => {
   it("gives the rules' own words", () => {
     expect(refused(new Error("Not on Sundays."))).toBe("Not on Sundays.");
     expect(refused(undefined)).toBe("The room refused this.");
+  });
+});
+
+describe("what passed", () => {
+  const note = { kind: "snapshot", missed: 6, position: "1:8:00000000000000aa", at: 0 } as const;
+
+  it("ends where the host was, whatever is held by then", () => {
+    expect(passed(note, undefined)).toEqual({ from: 2, to: 8, reset: false });
+    expect(passed({ ...note, kind: "reset", missed: null }, undefined)).toEqual({ from: 8, to: 8, reset: true });
+  });
+
+  it("is counted from the last visit on a first look, within one history", () => {
+    const first = { ...note, missed: null };
+    expect(passed(first, "1:5:00000000000000bb")).toEqual({ from: 5, to: 8, reset: false });
+    for (const kept of [undefined, "1:8:00000000000000aa", "2:5:00000000000000bb"])
+      expect(passed(first, kept)).toBeUndefined();
   });
 });
 

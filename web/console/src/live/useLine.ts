@@ -46,10 +46,10 @@ function useCatchUp(now: Tone, { resumed, position }: AnyRoom, own: ReadonlySet<
   const seen = useRef<ResumedNote | null>(null);
 
   useEffect(() => {
-    if (now !== "live" || !resumed || !position || seen.current === resumed) return;
+    if (now !== "live" || !resumed || seen.current === resumed) return;
     seen.current = resumed;
-    setSince(passed(resumed, position, remembered));
-  }, [now, resumed, position, remembered]);
+    setSince(passed(resumed, remembered && recall(remembered)));
+  }, [now, resumed, remembered]);
 
   useEffect(() => {
     if (now === "live" && position && remembered) remember(remembered, position);
@@ -67,12 +67,14 @@ function useCatchUp(now: Tone, { resumed, position }: AnyRoom, own: ReadonlySet<
   return caughtUp(since.to - since.from - mine);
 }
 
-/** The commits that this device did not hear: since the drop, or on a first look since the last visit. */
-function passed(resumed: ResumedNote, position: string, remembered?: string) {
-  const head = place(position);
+/**
+ * The commits that this device did not hear: since the drop, or on a first look since the last visit, to `kept`. They end
+ * where the host was when it answered; the view that it announced may still be under way.
+ */
+export function passed(resumed: ResumedNote, kept: string | undefined) {
+  const head = place(resumed.position);
   if (resumed.kind === "reset") return { from: head.seq, to: head.seq, reset: true };
   if (resumed.missed !== null) return { from: head.seq - resumed.missed, to: head.seq, reset: false };
-  const kept = remembered && recall(remembered);
   if (!kept) return undefined;
   const last = place(kept);
   return last.epoch === head.epoch && last.seq < head.seq ? { from: last.seq, to: head.seq, reset: false } : undefined;
