@@ -17,6 +17,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -50,6 +51,9 @@ pub enum Ended {
     StoreFailed,
 }
 
+/// How often a draining host looks whether its connections have gone.
+const EMPTIED_POLL: Duration = Duration::from_millis(10);
+
 /// What connections share.
 pub(crate) struct Host {
     pub(crate) api: Arc<Api>,
@@ -67,6 +71,13 @@ impl Host {
     pub(crate) async fn left(&self) {
         // The sender lives as long as this does.
         let _ = self.leaving.subscribe().wait_for(|leaving| *leaving).await;
+    }
+
+    /// Resolves when no connection is left: whoever ends the process before that cuts goodbyes off.
+    async fn emptied(&self) {
+        while self.api.connections.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(EMPTIED_POLL).await;
+        }
     }
 
     /// What to answer to a token that is none: guessing costs what any unsigned request costs.
@@ -133,6 +144,7 @@ impl Server {
             host.leaving.send_replace(true);
             engine.drain().await;
             let _ = loops.await;
+            let _ = tokio::time::timeout(limits::DRAIN, host.emptied()).await;
         }
         sweeper.abort();
         ended
@@ -168,7 +180,7 @@ async fn end_after_chunks(request: Request, next: Next) -> Response {
 /// Forget what rate limits no longer need, from this one task.
 async fn sweep(host: Arc<Host>) {
     loop {
-        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
         host.api.admission.sweep();
         // Keeps the gauges of sleeping and live actors fresh for whoever scrapes.
         let _ = host.api.engine.report().await;

@@ -246,3 +246,98 @@ impl Queue {
         self.bytes = self.waiting.iter().map(Waiting::bytes).sum();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use dormouse_core::{Position, limits::*};
+    use dormouse_engine::outlet::WholeView;
+
+    use super::*;
+
+    fn view(actor: &str, n: u64, bytes: usize) -> Outgoing {
+        let position = Position { epoch: 1, seq: n, tag: [0; 8] };
+        let json = format!("\"{}\"", "x".repeat(bytes - 2));
+        let whole = Arc::new(WholeView::new(actor.into(), position, n.to_string().into(), json.into()));
+        Outgoing::View { actor: actor.into(), frame: format!("patch {n} of {actor}").into(), whole }
+    }
+
+    fn frames(outbound: &Outbound) -> (Vec<String>, Option<Code>) {
+        let mut frames = Vec::new();
+        loop {
+            match outbound.try_next() {
+                Some(Next::Frame(frame)) => frames.push(String::from_utf8(frame.to_vec()).unwrap()),
+                Some(Next::End(code)) => return (frames, Some(code)),
+                None => return (frames, None),
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_of_the_largest_views_wait_as_fit() {
+        let outbound = Outbound::new(ConnectionId(1));
+        let full = CONNECTION_QUEUE_BYTES_MAX / VIEW_BYTES_MAX;
+        for n in 0..full {
+            outbound.frame("x".repeat(VIEW_BYTES_MAX));
+            assert!(!outbound.is_ending(), "{n} is not too many");
+        }
+        outbound.frame("x");
+        let (frames, end) = frames(&outbound);
+        assert_eq!((frames.len(), end), (full, Some(Code::TooSlow)));
+    }
+
+    #[test]
+    fn as_many_frames_wait_as_may() {
+        let outbound = Outbound::new(ConnectionId(1));
+        for _ in 0..CONNECTION_QUEUE_FRAMES_MAX {
+            outbound.frame("{}");
+        }
+        assert!(!outbound.is_ending());
+        outbound.frame("{}");
+        let (frames, end) = frames(&outbound);
+        assert_eq!((frames.len(), end), (CONNECTION_QUEUE_FRAMES_MAX, Some(Code::TooSlow)));
+    }
+
+    #[test]
+    fn a_crowded_queue_keeps_the_newest_view_of_each_actor_and_drops_what_passes() {
+        let outbound = Outbound::new(ConnectionId(1));
+        outbound.push(view("counter/a", 1, 100));
+        outbound.push(view("counter/b", 1, 100));
+        outbound.push(Outgoing::Passing("passes".into()));
+        outbound.frame("x".repeat(CONNECTION_CROWDED_BYTES));
+        for n in 2..5 {
+            outbound.push(view("counter/a", n, 100));
+            outbound.push(Outgoing::Passing("is left out".into()));
+        }
+        let (frames, end) = frames(&outbound);
+        assert_eq!((frames.len(), end), (4, None));
+        assert_eq!((&*frames[0], &*frames[1]), ("patch 1 of counter/b", "passes"));
+        assert!(frames[3].contains("\"snapshot\"") && frames[3].contains("1:4:"), "{}", frames[3]);
+    }
+
+    #[test]
+    fn commands_are_counted_until_they_are_answered() {
+        let outbound = Outbound::new(ConnectionId(1));
+        assert!((0..IN_FLIGHT_MAX).all(|_| outbound.begin_command()));
+        assert!(!outbound.begin_command());
+        outbound.push(Outgoing::Frame(r#"{"type":"events","actor":"counter/a"}"#.into()));
+        assert!(!outbound.begin_command(), "that answers nothing");
+        for answer in [r#"{"type":"accepted"}"#, r#"{"type":"rejected"}"#] {
+            outbound.push(Outgoing::Frame(answer.into()));
+            assert!(outbound.begin_command() && !outbound.begin_command(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_subscriptions_is_noted() {
+        let outbound = Outbound::new(ConnectionId(1));
+        let (resumed, error) = (r#"{"type":"resumed","actor":"a/b"}"#, r#"{"type":"error","actor":"a/b"}"#);
+        outbound.push(Outgoing::Frame(resumed.into()));
+        outbound.push(Outgoing::Frame(error.into()));
+        outbound.push(Outgoing::Frame(r#"{"type":"snapshot"}"#.into()));
+        outbound.frame(error);
+        assert_eq!(outbound.outcomes(), [resumed, error], "of the engine's frames, not of our own");
+        assert!(outbound.outcomes().is_empty());
+    }
+}

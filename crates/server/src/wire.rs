@@ -126,3 +126,69 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::{net::TcpListener, time::Instant};
+
+    use super::*;
+
+    async fn pair() -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Wire::new(listener.accept().await.unwrap().0), peer)
+    }
+
+    /// Write until the peer takes no more; how long the last write waited.
+    async fn fill(wire: &mut Wire) -> (io::Error, Duration) {
+        loop {
+            let since = Instant::now();
+            if let Err(error) = wire.write(&[0; 64 * 1024]).await {
+                return (error, since.elapsed());
+            }
+        }
+    }
+
+    /// The clock stands still but for the wire's own timer.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_nothing_is_given_up() {
+        let (mut wire, _peer) = pair().await;
+        let (error, waited) = fill(&mut wire).await;
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(waited >= WRITE_STALL_MAX && waited < WRITE_STALL_MAX + Duration::from_secs(1), "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_again_is_written_to_without_a_timer() {
+        let (mut wire, mut peer) = pair().await;
+        let filled = tokio::time::timeout(Duration::from_millis(500), fill(&mut wire)).await;
+        assert!(filled.is_err() && wire.stalled.is_some(), "it waits");
+        let reading = tokio::spawn(async move { while peer.read(&mut [0; 64 * 1024]).await.unwrap() > 0 {} });
+        wire.write_all(&[0; 64 * 1024]).await.unwrap();
+        assert!(wire.stalled.is_none());
+        reading.abort();
+    }
+
+    #[tokio::test]
+    async fn a_message_without_end_is_cut_off() {
+        let (mut wire, mut peer) = pair().await;
+        let half = MESSAGE_WIRE_BYTES_MAX / 2;
+        let writing = tokio::spawn(async move { while peer.write(&[0; 4096]).await.is_ok() {} });
+        let mut bytes = vec![0; 2 * half];
+        wire.read_exact(&mut bytes).await.unwrap();
+        wire.begin_messages();
+        wire.read_exact(&mut bytes[..half]).await.unwrap();
+        wire.heard();
+        wire.read_exact(&mut bytes).await.unwrap();
+        assert!(!wire.is_flooded(), "at the limit");
+        wire.heard_control(6);
+        wire.read_exact(&mut bytes[..6]).await.unwrap();
+        assert!(!wire.is_flooded(), "a control frame took back its own bytes");
+        wire.read_exact(&mut bytes[..1]).await.unwrap();
+        assert!(wire.is_flooded());
+        assert_eq!(wire.read(&mut bytes).await.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        writing.abort();
+    }
+}

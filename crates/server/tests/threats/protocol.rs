@@ -333,6 +333,8 @@ async fn spread(_: Arc<House>) {
     }
     assert!(waits.len() > 20, "they do not come back together: {waits:?}");
     assert_eq!(drained.await.unwrap(), dormouse_server::Ended::Drained);
+    let left = house.host.api.connections.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(left, 0, "a process that ends now cuts nobody off");
 }
 
 async fn storm(house: Arc<House>) {
