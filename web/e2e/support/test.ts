@@ -53,16 +53,23 @@ export const test = base.extend<{ host: Host; windows: Windows }>({
 
 const isLine = (text: string): boolean => /WebSocket connection to|Failed to load resource/.test(text);
 
-/** Both windows show the same, nothing waits, and it is what the host holds. Gives the titles. */
-export async function agreed(host: Host, id: string, ...lists: List[]): Promise<string[]> {
+/** Every window shows what the host holds, with nothing waiting: these titles, or so many of them. Gives the titles. */
+export async function agreed(
+  host: Host,
+  id: string,
+  lists: readonly List[],
+  wanted: readonly string[] | number,
+): Promise<string[]> {
   const reader = await host.guest("Reader");
   let titles: string[] = [];
   await expect(async () => {
     const { view } = await reader.see(id);
     const items = Object.entries(view.items).sort(([a], [b]) => Number(a) - Number(b));
     const truth = items.map(([, { title, done }]) => ({ title, done, waiting: false }));
-    for (const list of lists) expect(await list.read()).toEqual(truth);
     titles = truth.map((row) => row.title);
+    if (typeof wanted === "number") expect(titles).toHaveLength(wanted);
+    else expect(titles).toEqual(wanted);
+    for (const list of lists) expect(await list.read()).toEqual(truth);
   }).toPass({ timeout: 30_000 });
   return titles;
 }
