@@ -146,6 +146,19 @@ limits! {
     EVENTS_PAGE_MAX: usize = 1000;
     /// Bytes of the commits of one such page, unless its first commit alone is larger: a thousand of the largest would be 350 MB in one frame.
     EVENTS_PAGE_BYTES_MAX: usize = 512 * 1024;
+    /// One token: with all the roles and names it may carry it is shorter, and it must fit into a request's head.
+    TOKEN_BYTES_MAX: usize = 8 * 1024;
+    /// Roles of one token: more is a group directory.
+    ROLES_MAX: usize = 32;
+    /// One role.
+    ROLE_BYTES_MAX: usize = 64;
+    /// Principals that are remembered as revoked: about two megabytes, and more than anybody bans by hand.
+    REVOCATIONS_MAX: usize = 10_000;
+    /// Slots that keep the rates of addresses which are not signed in. To slow others, a flood has to fill most of them at full rate; a full
+    /// table is 2 MB.
+    ADDRESS_SLOTS: u64 = 1 << 16;
+    /// Slots that keep the rates of principals: with as many active as a host has connections, one in fifty shares its slot. A full table is 40 MB.
+    PRINCIPAL_SLOTS: u64 = 1 << 20;
     /// A one-use ticket for a query string.
     TICKET: Duration = Duration::from_secs(30);
     /// Tickets that wait to be used, over all principals.
@@ -164,4 +177,5 @@ const _: () =
 const _: () = assert!(MESSAGE_WIRE_BYTES_MAX > FRAME_BYTES_MAX, "a frame of the largest size is no flood");
 const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX, "a command travels in a frame");
 const _: () = assert!(IN_FLIGHT_MAX <= OUTBOX_ANSWERS_MAX, "a retry must find its first answer");
+const _: () = assert!(TOKEN_BYTES_MAX < HEAD_BYTES_MAX, "a token travels in a request's head");
 const _: () = assert!(OUTBOXES_PER_PRINCIPAL_MAX < OUTBOXES_MAX);

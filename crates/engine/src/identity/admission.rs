@@ -15,8 +15,8 @@ use std::{
 use dormouse_core::{
     Code, Failure,
     limits::{
-        CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_PRINCIPAL_MAX, RATE_PER_ADDRESS,
-        RATE_PER_CONNECTION, RATE_PER_PRINCIPAL,
+        ADDRESS_SLOTS, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_PRINCIPAL_MAX, PRINCIPAL_SLOTS,
+        RATE_PER_ADDRESS, RATE_PER_CONNECTION, RATE_PER_PRINCIPAL,
     },
 };
 use governor::{
@@ -28,10 +28,6 @@ use governor::{
 
 use super::Session;
 
-/// Slots for addresses that are not signed in. To slow others, a flood has to fill most of them at full rate; a full table is 2 MB.
-const ADDRESS_SLOTS: u64 = 1 << 16;
-/// Slots for principals: with as many active as a host has connections, one in fifty shares its slot. A full table is 40 MB.
-const PRINCIPAL_SLOTS: u64 = 1 << 20;
 /// What to wait for when there are too many connections: others close at their own pace.
 const FULL_RETRY_MS: u64 = 5_000;
 

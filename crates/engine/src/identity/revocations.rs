@@ -8,12 +8,13 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use dormouse_core::{Code, Failure, Time, limits::GUEST_TOKEN};
+use dormouse_core::{
+    Code, Failure, Time,
+    limits::{GUEST_TOKEN, REVOCATIONS_MAX},
+};
 
 use super::Session;
 
-/// Principals that are remembered as revoked: about two megabytes, and more than anybody bans by hand.
-pub(super) const REVOCATIONS_MAX: usize = 10_000;
 /// What a full list tells to wait: nothing but time or a restart makes room.
 const FULL_RETRY_MS: u64 = 60_000;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dormouse_core::{
     Code, Failure, Name, Principal, Time, Viewer,
-    limits::{GUEST_TOKEN, PRINCIPAL_BYTES_MAX},
+    limits::{GUEST_TOKEN, PRINCIPAL_BYTES_MAX, ROLE_BYTES_MAX, ROLES_MAX, TOKEN_BYTES_MAX},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -24,12 +24,6 @@ const GUEST_PREFIX: &str = "g-";
 /// Letters of a guest's id: 80 bits.
 const GUEST_LETTERS: usize = 16;
 
-/// A token with all the roles and names it may carry is shorter; it must fit into a request's head.
-pub(super) const TOKEN_BYTES_MAX: usize = 8 * 1024;
-/// Roles of one token: more is a group directory.
-pub(super) const ROLES_MAX: usize = 32;
-/// One role.
-pub(super) const ROLE_BYTES_MAX: usize = 64;
 /// How far the clock of a signer may be ahead of ours.
 const AHEAD_MAX: Duration = Duration::from_secs(30);
 

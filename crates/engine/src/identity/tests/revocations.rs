@@ -1,7 +1,6 @@
-use dormouse_core::limits::GUEST_TOKEN;
+use dormouse_core::limits::{GUEST_TOKEN, REVOCATIONS_MAX};
 
 use super::*;
-use crate::identity::revocations::REVOCATIONS_MAX;
 
 #[test]
 fn case_41_a_revoked_principal_is_out_at_the_next_look() {

@@ -1,8 +1,8 @@
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dormouse_core::limits::{GUEST_TOKEN, PRINCIPAL_BYTES_MAX};
+use dormouse_core::limits::{GUEST_TOKEN, PRINCIPAL_BYTES_MAX, ROLE_BYTES_MAX, ROLES_MAX, TOKEN_BYTES_MAX};
 
 use super::*;
-use crate::identity::token::{GUEST, ROLE_BYTES_MAX, ROLES_MAX, TOKEN_BYTES_MAX};
+use crate::identity::token::GUEST;
 
 fn verify(changes: Value) -> Result<Session, Failure> {
     identity(config(vec![secret()])).0.verify(&HMAC.sign(&claims(changes)))
