@@ -536,8 +536,12 @@ impl Machine {
         Ok(())
     }
 
-    /// After a load: what the index should hold and may not, because the rules have changed since.
+    /// After a load: what the index should hold and may not, because the rules have changed since. Of an actor that does not exist yet it
+    /// holds nothing, whatever the rules say of no state: else its first commit would seem to change nothing.
     pub fn settle(&mut self) -> Summarised {
+        if self.head.seq == 0 {
+            return Summarised { wake: None, summary: None };
+        }
         let agenda = if self.upkeep.retired { Ok(Agenda::default()) } else { self.guarded(|rules| rules.agenda()) };
         // Rules that cannot say what they wait for are not woken.
         let agenda = agenda.unwrap_or_default();

@@ -100,3 +100,14 @@ async fn what_one_may_not_see_is_not_there() {
     assert_eq!(errors[0], errors[1]);
     assert_eq!(errors[0].2, 404);
 }
+
+/// Also if its summary is the one that the rules give of no state at all.
+#[tokio::test]
+async fn a_new_actor_is_listed() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let actor = host.counter(&token, json!({})).await;
+    let request = reqwest::Client::new().get(host.url("/v1/counter?status=open")).bearer_auth(&token);
+    let page: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(page["rows"][0]["id"].as_str(), actor.strip_prefix("counter/"), "{page}");
+}

@@ -128,8 +128,7 @@ impl Actor for Counter {
     }
 
     fn summary(&self) -> Option<dormouse_core::Summary> {
-        let title = format!("Counter at {}", self.count);
-        Some(dormouse_core::Summary { title, status: "open".into(), ..Default::default() })
+        Some(dormouse_core::Summary { title: "Counter".into(), status: "open".into(), ..Default::default() })
     }
 }
 
