@@ -20,14 +20,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::{FromRef, Request},
-    http::{HeaderValue, header},
-    middleware::{self, Next},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::FromRef, routing::get};
 use dormouse_core::{Failure, limits};
 use dormouse_engine::{http::Api, outlet::ConnectionId};
 use tokio::{net::TcpListener, sync::watch};
@@ -163,18 +156,7 @@ fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
         .with_state(AppState { host: host.clone() })
         .route("/metrics", metrics)
         .fallback(console::file);
-    dormouse_engine::http::router_with(host.api.clone(), routes).layer(middleware::from_fn(end_after_chunks))
-}
-
-/// A request with a length *and* chunks is read by its chunks, and reaches us without its length. What follows it on the connection may
-/// be the rest of a body by somebody else's reading, so nothing is read after any request in chunks.
-async fn end_after_chunks(request: Request, next: Next) -> Response {
-    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut response = next.run(request).await;
-    if chunked {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+    dormouse_engine::http::router_with(host.api.clone(), routes)
 }
 
 /// Forget what rate limits no longer need, from this one task.

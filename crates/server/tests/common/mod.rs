@@ -221,7 +221,7 @@ impl Host {
 }
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 

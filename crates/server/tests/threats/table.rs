@@ -82,8 +82,8 @@ const DIFFERENT: &[(u8, &str)] = &[
     (14, "4429 `rate_limited`, not 1008: the table of codes decides, so that the client knows how long to wait."),
     (
         18,
-        "The HTTP library takes such a request by its chunks (RFC 9112, 6.1 allows it) and hides its length. The connection closes after \
-          any request in chunks, so nothing can be smuggled behind it.",
+        "The HTTP library takes such a request by its chunks (RFC 9112, 6.1 allows it) and closes after its answer, so nothing can be \
+         smuggled behind it.",
     ),
     (24, "`NaN` and `Infinity` are no JSON: `bad_json`. 1e999 is `bad_number`."),
     (25, "1.0 and -0 where the rules want an integer are `bad_command`: the schema refuses them, nothing is rounded."),
