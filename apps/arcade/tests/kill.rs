@@ -215,7 +215,14 @@ async fn work(test: Arc<Test>, client: Client, mut random: Random) {
 /// Follows every list in both ways, all the time.
 struct Watcher {
     client: Client,
-    watched: BTreeMap<String, (Subscription, JoinHandle<Heard>)>,
+    watched: BTreeMap<String, Watched>,
+}
+
+struct Watched {
+    /// The newest view, and its commit.
+    seen: Arc<Mutex<(u64, Value)>>,
+    sees: JoinHandle<()>,
+    hears: JoinHandle<Heard>,
 }
 
 /// The events of one list as they came: seq and title, until the last commit that was asked for.
@@ -230,11 +237,25 @@ impl Watcher {
         for list in test.lists.lock().expect("no panic").iter() {
             if !self.watched.contains_key(&list.id) {
                 let handle = handle(&self.client, list);
-                let events = handle.subscribe(SubscribeOptions::events_from_start());
-                let heard = tokio::spawn(hear(events));
-                self.watched.insert(list.id.clone(), (handle.subscribe(SubscribeOptions::view()), heard));
+                let seen = Arc::new(Mutex::new((0, Value::Null)));
+                let sees = tokio::spawn(see(handle.subscribe(SubscribeOptions::view()), seen.clone()));
+                let hears = tokio::spawn(hear(handle.subscribe(SubscribeOptions::events_from_start())));
+                self.watched.insert(list.id.clone(), Watched { seen, sees, hears });
             }
         }
+    }
+}
+
+/// Every view until the client is closed: whatever it was made of, it shows all that its position says.
+async fn see(mut views: Subscription, seen: Arc<Mutex<(u64, Value)>>) {
+    while let Some(update) = views.next().await {
+        let Update::View(update) = update.expect("no end but the client's") else { unreachable!("a view") };
+        let seq = update.position.seq;
+        let shown = update.view["items"].as_object().map_or(0, |items| items.len() as u64);
+        assert_eq!(shown, seq - 1, "a view of commit {seq}, each of which but the first added one thing");
+        assert!(!update.reset, "no history is lost");
+        let before = std::mem::replace(&mut *seen.lock().expect("no panic"), (seq, update.view));
+        assert!(before.0 <= seq, "commit {} was shown before {seq}", before.0);
     }
 }
 
@@ -254,7 +275,7 @@ fn added(seq: u64, event: &Value) -> Option<(u64, String)> {
 }
 
 /// Everything was found once and all agree; returns the number of commits.
-async fn check(test: &Test, clients: &[Client], mut watcher: Watcher) -> u64 {
+async fn check(test: &Test, clients: &[Client], watcher: Watcher) -> u64 {
     let lists = test.lists.lock().expect("no panic").clone();
     let (mut commits, mut found) = (0, BTreeMap::new());
     for list in &lists {
@@ -314,14 +335,17 @@ async fn same_view(clients: &[Client], list: &List) -> Value {
 
 impl Watcher {
     /// The view that patches made over all the drops is the one that a fresh look gives.
-    async fn agrees(&mut self, list: &List, last: u64, view: &Value) {
-        let (views, _) = self.watched.get_mut(&list.id).expect("every list is watched");
+    async fn agrees(&self, list: &List, last: u64, view: &Value) {
+        let watched = self.watched.get(&list.id).expect("every list is watched");
         let since = Instant::now();
-        while views.position().is_none_or(|position| position.seq < last) {
-            assert!(since.elapsed() < PATIENCE, "{} stands at {:?} of {last}", list.id, views.position());
-            let _ = tokio::time::timeout(Duration::from_millis(100), views.next()).await;
+        loop {
+            let (seq, seen) = watched.seen.lock().expect("no panic").clone();
+            if seq >= last {
+                return assert_eq!(seen, *view, "{}", list.id);
+            }
+            assert!(since.elapsed() < PATIENCE, "the view of {} stands at {seq} of {last}", list.id);
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(views.view().as_ref(), Some(view), "{}", list.id);
     }
 
     /// Every event came once and in order.
@@ -334,10 +358,11 @@ impl Watcher {
         // Their streams have no end of their own; what a ping would find is there within a moment.
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.client.close().await;
-        for (id, (_, heard)) in self.watched {
+        for (id, Watched { sees, hears, .. }) in self.watched {
             let mut wanted = expected.remove(id.as_str()).expect("a list");
             wanted.sort_unstable();
-            assert_eq!(heard.await.expect("no panic"), wanted, "events of {id}");
+            sees.await.expect("every view was whole");
+            assert_eq!(hears.await.expect("no panic"), wanted, "events of {id}");
         }
     }
 }

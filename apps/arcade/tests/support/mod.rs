@@ -8,6 +8,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -87,7 +88,16 @@ fn log_of(data: &Path) -> PathBuf {
 
 /// Any command of the binary, to its end.
 pub(crate) fn arcade(arguments: &[&str]) -> Output {
-    Command::new(ARCADE).args(arguments).env("DORMOUSE_LOG", "warn").stdin(Stdio::null()).output().expect("it runs")
+    let mut command = Command::new(ARCADE);
+    command.args(arguments).env("DORMOUSE_LOG", "warn").stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let pid = child.id().to_string();
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    ended.recv_timeout(PATIENCE).map(|output| output.expect("it is ours")).unwrap_or_else(|_| {
+        let _ = Command::new("kill").args(["-KILL", &pid]).status();
+        panic!("{arguments:?} does not end");
+    })
 }
 
 /// A command that must succeed and prints one JSON object.
