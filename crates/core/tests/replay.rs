@@ -312,8 +312,12 @@ proptest! {
         steps in prop::collection::vec(step(), 0..160),
         splits in prop::collection::vec(any::<prop::sample::Index>(), 3),
         nexts in prop::collection::vec(step(), 6),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 6),
     ) {
         let mut life = Life::begin();
+        // What comes next may be new, or a repetition.
+        let repeated = again.iter().filter(|_| !steps.is_empty()).map(|index| index.get(&steps).clone());
+        let nexts: Vec<Step> = nexts.into_iter().chain(repeated).collect();
         steps.iter().for_each(|step| life.live(step));
         let whole = life.machine.snapshot();
         let ways = splits.iter().map(|split| split.index(life.records.len() + 1)).chain([0, life.records.len()]);
