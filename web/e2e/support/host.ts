@@ -65,6 +65,11 @@ export class Host {
     return this.#end("SIGTERM");
   }
 
+  /** It takes what is sent and does nothing, until it is killed. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
   /** As a power cut ends it. */
   kill(): Promise<void> {
     return this.#end("SIGKILL");

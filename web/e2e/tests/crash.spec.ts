@@ -16,6 +16,9 @@ test("a host that dies in mid-sentence costs nobody a word", async ({ host, wind
   const both = (from: number, to: number) => [write(ana, "Ana", from, to), write(bo, "Bo", from, to)];
   await Promise.all(both(1, 5));
   const typing = both(6, 25);
+  // It dies with commands in its hands: taken off the line, and not answered.
+  host.freeze();
+  for (const list of [ana, bo]) await expect.poll(() => list.waiting()).not.toEqual([]);
   await host.kill();
   await Promise.all(typing);
   for (const list of [ana, bo]) await expect(list.status).toContainText(/^Offline, \d+ waiting$/);

@@ -77,6 +77,7 @@ test("a second device in one page is another guest with a line of its own", asyn
   await here.page.getByRole("button", { name: "Show a second device" }).click();
   const second = new List(here.page, "Second device");
   await expect(second.row("Flour")).toBeVisible();
+  await expect(here.person("Second device")).toContainText("here");
   await here.pullThePlug();
   await here.add("Eggs");
   await second.add("Salt");
