@@ -6,7 +6,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -28,14 +28,26 @@ pub struct Disk {
     damaged: Arc<Mutex<BTreeSet<(Address, u64)>>>,
     hides_snapshots: Arc<AtomicBool>,
     kept: Arc<Mutex<Option<StoredSnapshot>>>,
+    appends: Arc<AtomicUsize>,
 }
+
+/// No script has as many appends. Beyond it nothing comes back, so that an actor that writes without end ends its test.
+const APPENDS_MAX: usize = 5_000;
 
 impl Disk {
     pub fn new() -> Self {
         let store = MemoryStore::new();
         let faults = FaultyJournal::new(store.clone());
         let hints = LocalHints::default();
-        Self { store, faults, hints, damaged: Arc::default(), hides_snapshots: Arc::default(), kept: Arc::default() }
+        Self {
+            store,
+            faults,
+            hints,
+            damaged: Arc::default(),
+            hides_snapshots: Arc::default(),
+            kept: Arc::default(),
+            appends: Arc::default(),
+        }
     }
 
     /// From now on this commit reads back with one bit flipped.
@@ -131,6 +143,9 @@ impl Line {
 #[async_trait]
 impl Journal for Line {
     async fn append(&self, run: Run) -> Result<(), AppendError> {
+        if self.disk.appends.fetch_add(1, Ordering::Relaxed) > APPENDS_MAX {
+            return std::future::pending().await;
+        }
         if self.direct {
             return self.pass(self.disk.store.append(run)).await;
         }

@@ -19,7 +19,8 @@
 //! hold | release                            the next append waits | the one that waited longest goes on
 //! fault unknown-written | unknown-lost | unknown-late | unavailable | fatal
 //! fault first ana asks counter/x {command}  on another host, right before the next append
-//! worker answers JSON | fails WHY | gives up WHY | hangs | panics | streams JSON | waits        the next attempt
+//! worker answers JSON | fails WHY | gives up WHY | hangs | panics | streams JSON | waits [JSON]
+//!                                           the next attempt; one that waits streams its JSON when it goes on
 //! worker goes on                            the attempt that waited longest
 //! 5 s pass | 100 ms pass | clock jumps +365 d | clock jumps -1 h
 //! host b starts [with rules 2] | host a dies | host a freezes | host a thaws | host a drains
@@ -319,7 +320,7 @@ fn worker(stage: &mut Stage, mut words: Words<'_>) {
         "waits" => {
             let (wait, until) = oneshot::channel();
             stage.waits.push_back(wait);
-            Act::Wait(until)
+            Act::Wait(until, words.json())
         }
         "goes" => return drop(stage.waits.pop_front().expect("an attempt that waits")),
         other => panic!("an act, not {other:?}"),

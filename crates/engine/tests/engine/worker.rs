@@ -22,8 +22,8 @@ pub enum Act {
     Panic,
     /// Stream this, then answer.
     Stream(Value),
-    /// Answer when the other end of this is dropped.
-    Wait(oneshot::Receiver<()>),
+    /// When the other end of this is dropped, stream this, if it is anything, and answer.
+    Wait(oneshot::Receiver<()>, Value),
 }
 
 /// Performs tasks of the kind `model`. Clones are handles of one worker.
@@ -70,8 +70,11 @@ impl Worker for Hand {
                 job.stream(serde_json::from_value(piece).unwrap());
                 Ok(json!("streamed"))
             }
-            Act::Wait(until) => {
+            Act::Wait(until, piece) => {
                 let _ = until.await;
+                if !piece.is_null() {
+                    job.stream(serde_json::from_value(piece).unwrap());
+                }
                 Ok(json!("late"))
             }
         }

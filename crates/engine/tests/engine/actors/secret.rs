@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dormouse_core::{Actor, Draft, Input, Moment, Rejection, Sight, Viewer};
+use dormouse_core::{Actor, Agenda, Draft, Input, Moment, Rejection, Sight, Task, TaskKey, Viewer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ pub struct Secret {
     words: BTreeMap<u16, String>,
     banned: BTreeSet<String>,
     peeking: BTreeSet<String>,
+    /// Questions that a model thinks about aloud, for one seat.
+    asked: BTreeMap<String, u16>,
     over: bool,
     moves: u32,
 }
@@ -32,6 +34,10 @@ pub enum Command {
     Hide {
         word: String,
     },
+    /// Have a model think aloud for one's seat.
+    Ask {
+        question: String,
+    },
     /// Show this principal the door.
     Ban {
         who: String,
@@ -49,6 +55,8 @@ pub enum Event {
     Sat { seat: u16, who: String },
     Stood { seat: u16 },
     Hidden { seat: u16, word: String },
+    Asked { seat: u16, question: String },
+    Answered { question: String },
     Banned { who: String },
     Peeked { who: String },
     Moved,
@@ -81,6 +89,7 @@ impl Secret {
             Command::Sit { seat } => Event::Sat { seat, who: by.to_owned() },
             Command::Stand => Event::Stood { seat: seated()? },
             Command::Hide { word } => Event::Hidden { seat: seated()?, word },
+            Command::Ask { question } => Event::Asked { seat: seated()?, question },
             Command::Ban { who } => Event::Banned { who },
             Command::Peek => Event::Peeked { who: by.to_owned() },
             Command::Move => Event::Moved,
@@ -98,9 +107,13 @@ impl Actor for Secret {
     type View = View;
 
     fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
-        if let Input::Command { by, command } = input {
-            let event = draft.event(&by.principal.id, command)?;
-            draft.emit(event);
+        match input {
+            Input::Command { by, command } => {
+                let event = draft.event(&by.principal.id, command)?;
+                draft.emit(event);
+            }
+            Input::Reported { key, .. } => draft.emit(Event::Answered { question: key.0 }),
+            _ => {}
         }
         Ok(())
     }
@@ -116,6 +129,12 @@ impl Actor for Secret {
             }
             Event::Hidden { seat, word } => {
                 self.words.insert(*seat, word.clone());
+            }
+            Event::Asked { seat, question } => {
+                self.asked.insert(question.clone(), *seat);
+            }
+            Event::Answered { question } => {
+                self.asked.remove(question);
             }
             Event::Banned { who } => {
                 self.banned.insert(who.clone());
@@ -148,6 +167,14 @@ impl Actor for Secret {
         };
         let words = self.words.iter().map(shown).collect();
         View { seats: self.seats.clone(), words, moves: self.moves, over: self.over }
+    }
+
+    fn agenda(&self) -> Agenda {
+        self.asked.keys().fold(Agenda::default(), |agenda, question| agenda.task(question.as_str(), "model"))
+    }
+
+    fn task(&self, key: &TaskKey) -> Task {
+        Task::new("model", Value::Null).hear(Sight::Seat(self.asked[&key.0]))
     }
 
     fn reveal(&self, event: &Event, sight: &Sight) -> Option<Value> {
