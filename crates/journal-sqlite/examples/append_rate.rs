@@ -15,19 +15,23 @@ use dormouse_journal::{Journal, Run, conformance::sample::Writer};
 use dormouse_journal_sqlite::{Options, SqliteStore};
 
 struct Pattern {
+    name: &'static str,
     actors: usize,
     commits: usize,
     rounds: usize,
     snapshots: bool,
+    wakes: bool,
 }
 
-const PATTERNS: [Pattern; 6] = [
-    Pattern { actors: 1, commits: 1, rounds: 3000, snapshots: false },
-    Pattern { actors: 64, commits: 1, rounds: 2000, snapshots: false },
-    Pattern { actors: 64, commits: 1, rounds: 2000, snapshots: true },
-    Pattern { actors: 64, commits: 16, rounds: 400, snapshots: false },
-    Pattern { actors: 64, commits: 16, rounds: 400, snapshots: true },
-    Pattern { actors: 5000, commits: 1, rounds: 30, snapshots: false },
+const PLAIN: Pattern = Pattern { name: "plain", actors: 64, commits: 1, rounds: 2000, snapshots: false, wakes: false };
+const PATTERNS: [Pattern; 7] = [
+    Pattern { actors: 1, rounds: 3000, ..PLAIN },
+    PLAIN,
+    Pattern { name: "snapshots", snapshots: true, ..PLAIN },
+    Pattern { name: "wakes move", wakes: true, ..PLAIN },
+    Pattern { commits: 16, rounds: 400, ..PLAIN },
+    Pattern { name: "snapshots", commits: 16, rounds: 400, snapshots: true, ..PLAIN },
+    Pattern { actors: 5000, rounds: 30, ..PLAIN },
 ];
 const PASSES: usize = 5;
 const SNAPSHOT_COMMITS: u64 = 128;
@@ -37,7 +41,7 @@ fn main() {
     std::fs::create_dir_all(&dir).expect("the directory can be made");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     println!(
-        "actors × commits   snapshots    raw commits/s   store commits/s   ratio   writer µs/run    batch    p50 µs    p99 µs    max ms"
+        "actors × commits   pattern      raw commits/s   store commits/s   ratio   writer µs/run    batch    p50 µs    p99 µs    max ms"
     );
     let only: Option<usize> = std::env::args().nth(2).map(|text| text.parse().expect("PATTERN is a number from 0"));
     for pattern in PATTERNS.into_iter().enumerate().filter(|(n, _)| only.is_none_or(|only| only == *n)).map(|(_, p)| p)
@@ -63,7 +67,7 @@ fn report(pattern: &Pattern, raw: f64, store: f64, (cpu, batch): (f64, f64), mut
         "{:>6} × {:<3}         {:<10} {:>14.0} {:>17.0} {:>7.2} {:>15.2} {:>8.1} {:>9} {:>9} {:>9}",
         pattern.actors,
         pattern.commits,
-        if pattern.snapshots { "every 128" } else { "none" },
+        pattern.name,
         raw,
         store,
         store / raw,
@@ -82,7 +86,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn prepare(actor: usize, pattern: &Pattern) -> Vec<Run> {
     let mut writer = Writer::new(&format!("main/bench/a{actor}"));
-    (0..pattern.rounds).map(|_| writer.run_of(pattern.commits, 70)).collect()
+    let mut next = || {
+        let mut run = writer.run_of(pattern.commits, 70);
+        // A turn's clock: every commit moves the wake.
+        run.index.wake = pattern.wakes.then(|| Some(run.time.after(Duration::from_millis(run.head.seq))));
+        run
+    };
+    (0..pattern.rounds).map(|_| next()).collect()
 }
 
 fn raw(dir: &Path, runs: &[Vec<Run>], pattern: &Pattern) -> f64 {

@@ -149,3 +149,40 @@ impl Moved<'_> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite answers a list: from an index in the order of the list, or by sorting everything.
+    fn plan(filter: &Filter, after: Option<&Cursor>) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = crate::schema::open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
+        let (sql, values) = query(filter, after);
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
+    }
+
+    #[test]
+    fn lists_walk_an_index_and_sort_nothing() {
+        let name = |text: &str| Some(text.parse().unwrap());
+        let kind = Filter { tenant: name("main"), kind: name("todo"), ..Filter::default() };
+        let open = Filter { status: Some("open".into()), ..kind.clone() };
+        let after = "0:5:main/todo/a".parse().unwrap();
+        for (filter, index) in
+            [(Filter::default(), "actors_by_change"), (kind, "actors_of_kind"), (open, "actors_of_status")]
+        {
+            for after in [None, Some(&after)] {
+                let plan = plan(&filter, after);
+                assert!(plan.contains(&format!("USING INDEX {index}")) && !plan.contains("TEMP"), "{filter:?}: {plan}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_mine_starts_from_the_member() {
+        let plan = plan(&Filter { member: Some("ana".into()), ..Filter::default() }, None);
+        assert!(plan.starts_with("SEARCH m USING PRIMARY KEY (principal=?)"), "{plan}");
+    }
+}

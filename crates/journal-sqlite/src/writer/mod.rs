@@ -8,6 +8,8 @@ mod batch;
 mod change;
 mod log;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashSet,

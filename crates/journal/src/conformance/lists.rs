@@ -33,6 +33,7 @@ async fn pages(store: &impl Index, filter: &Filter, limit: usize, mut between: i
         seen.extend(ids(&page.rows));
         between(count).await;
         count += 1;
+        assert!(count <= 10_000, "the pages have no end");
         after = page.next;
         if after.is_none() {
             return seen;

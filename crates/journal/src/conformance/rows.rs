@@ -111,6 +111,7 @@ pub(super) async fn a_sweep_is_in_order_and_bounded<S: Journal + Index>(store: A
             break;
         }
         swept.extend(page);
+        assert!(swept.len() <= sorted.len(), "a sweep has an end");
     }
     assert_eq!(swept, sorted);
     let absent = "a/k/V".parse().unwrap();
