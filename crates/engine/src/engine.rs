@@ -122,7 +122,7 @@ impl Engine {
         if self.shared.is_dead() {
             return Err(Failure::from(Code::Unavailable).retry_after(1_000));
         }
-        if self.is_draining() && matches!(message, Message::Input { .. } | Message::Watch(_)) {
+        if self.is_draining() && message.is_new() {
             return Err(Failure::from(Code::Draining).retry_after(1_000));
         }
         let start = |inheritance: Inheritance| {

@@ -41,6 +41,17 @@ pub(crate) enum Message {
     Poke,
 }
 
+impl Message {
+    /// Whether a host that drains turns it away. A report is the end of something: the answer of a model may have cost money.
+    pub(crate) fn is_new(&self) -> bool {
+        match self {
+            Self::Input { stimulus, .. } => !matches!(stimulus, Stimulus::Report { .. }),
+            Self::Watch(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A request to watch.
 pub(crate) struct Watch {
     pub(crate) viewer: Viewer,
