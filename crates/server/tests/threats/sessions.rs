@@ -76,19 +76,21 @@ async fn expires_among_commands(house: Arc<House>) {
     let other = house.host.token("Bo");
     let actor = house.host.counter(&other, json!({})).await;
     let (mut raw, outbox) = house.raw().await.enter(&token).await;
-    let mut accepted = 0;
+    let (mut accepted, mut unanswered) = (0, 0);
     let ended = loop {
-        let id = format!("{outbox}:{}", accepted + 1);
         let sent = Instant::now();
-        let command = json!({ "type": "add", "by": 1 });
-        let frame = json!({ "action": "send", "actor": actor, "command_id": id, "command": command });
-        if raw.try_send(&crate::raw::text(&frame.to_string())).await.is_err() {
-            break raw.end().await;
-        }
+        raw.say(json!({
+            "action": "send",
+            "actor": actor,
+            "command_id": format!("{outbox}:{}", accepted + 1),
+            "command": { "type": "add", "by": 1 },
+        }))
+        .await;
         let answer = raw.hear().await;
         if answer["type"] != "accepted" {
-            let refused = answer["code"] == json!(Code::TokenExpired as u64);
-            assert!(refused && (answer["type"] == "rejected" || answer["type"] == "goodbye"), "{answer}");
+            assert_eq!(answer["code"], json!(Code::TokenExpired as u64), "{answer}");
+            // The goodbye may overtake an answer; the client asks again with the same id.
+            unanswered = u64::from(answer["type"] == "goodbye");
             break raw.end().await;
         }
         // The token's end is known to a millisecond of the wall clock.
@@ -98,7 +100,8 @@ async fn expires_among_commands(house: Arc<House>) {
     assert_eq!(ended.close, Some(4401), "{ended:?}");
     let view = house.ask(&other, "GET", &format!("/v1/{actor}"), "").await;
     let view: Value = serde_json::from_str(&view.body).unwrap();
-    assert_eq!(view["view"]["count"], accepted, "what was refused was not done");
+    let count = view["view"]["count"].as_u64().unwrap();
+    assert!((accepted..=accepted + unanswered).contains(&count), "{count}: what was refused was not done");
 }
 
 async fn expires_under_stream(house: Arc<House>) {

@@ -1,6 +1,7 @@
 //! Cases 12, 13 and 16: peers that take their time. They run in parallel, as long as the limits that they wait for.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -122,14 +123,21 @@ async fn slow_reader(house: Arc<House>) {
         house.act(&token, &actor, json!({ "type": "fill", "bytes": 1_000_000 })).await;
         actors.push(actor);
     }
+    let (mut watcher, _) = house.host.enter(&token).await;
+    for actor in &actors {
+        watcher.say(json!({ "action": "subscribe", "actor": actor, "as": "events" })).await;
+        watcher.hear_type("resumed").await;
+    }
     let (mut slow, _) = Raw::connect_narrow(house.host.address).await.enter(&house.host.token("Mallory")).await;
     // In one piece, since a host that cannot write does not read either.
     let asked = actors.iter().map(|actor| text(&json!({ "action": "subscribe", "actor": actor }).to_string()));
     slow.send(&asked.collect::<Vec<_>>().concat()).await;
-    let (mut watcher, _) = house.host.enter(&token).await;
-    for actor in &actors {
-        watcher.say(json!({ "action": "subscribe", "actor": actor, "as": "events" })).await;
-        while watcher.hear_type("presence").await["count"] != 2 {}
+    let mut waiting: BTreeSet<String> = actors.into_iter().collect();
+    while !waiting.is_empty() {
+        let presence = watcher.hear_type("presence").await;
+        if presence["count"] == 2 {
+            waiting.remove(presence["actor"].as_str().unwrap());
+        }
     }
     let ended = slow.end().await;
     assert_eq!((ended.close, ended.goodbye, ended.orderly), (Some(4408), Some(Code::TooSlow as u64), true));
