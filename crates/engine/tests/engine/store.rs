@@ -55,9 +55,9 @@ impl Disk {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert((address.clone(), seq));
     }
 
-    /// From now on there are no snapshots to read.
-    pub fn hide_snapshots(&self) {
-        self.hides_snapshots.store(true, Ordering::Relaxed);
+    /// Whether there are no snapshots to read from now on.
+    pub fn hide_snapshots(&self, hidden: bool) {
+        self.hides_snapshots.store(hidden, Ordering::Relaxed);
     }
 
     /// The position of a commit, as the store has it.

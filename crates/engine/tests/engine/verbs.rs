@@ -27,7 +27,7 @@
 //! b: ana …                                  at host b; without, at the host that started last
 //! journal counter/x | index counter/x | snapshot counter/x | is counter/x awake | quarantine
 //! swap counter/x                            keep its snapshot, and put back the one that was kept before
-//! damage counter/x 3 | restore counter/x to 3 | epoch counter/x 2 | hide snapshots
+//! damage counter/x 3 | restore counter/x to 3 | epoch counter/x 2 | hide snapshots | show snapshots
 //! ```
 //!
 //! A position `1:3!` is one of another history.
@@ -119,7 +119,7 @@ pub async fn perform(stage: &mut Stage, line: &str) {
         "host" => hosts(stage, words).await,
         "report" => report(stage, host, words),
         "journal" | "index" | "snapshot" | "is" | "quarantine" => inspect(stage, host, rest).await,
-        "damage" | "restore" | "epoch" | "hide" | "swap" => harm(stage, rest).await,
+        "damage" | "restore" | "epoch" | "hide" | "show" | "swap" => harm(stage, rest).await,
         first if first.starts_with(|c: char| c.is_ascii_digit()) => counted(stage, host, rest).await,
         name => person(stage, host, name, words).await,
     }
@@ -372,8 +372,8 @@ async fn inspect(stage: &Stage, host: Option<&str>, line: &str) {
 async fn harm(stage: &Stage, line: &str) {
     let mut words = Words(line);
     let how = words.next();
-    if how == "hide" {
-        return stage.disk.hide_snapshots();
+    if words.0 == "snapshots" {
+        return stage.disk.hide_snapshots(how == "hide");
     }
     let address = Stage::address(words.next());
     match how {
