@@ -76,8 +76,8 @@ async fn expires_among_commands(house: Arc<House>) {
     let other = house.host.token("Bo");
     let actor = house.host.counter(&other, json!({})).await;
     let (mut raw, outbox) = house.raw().await.enter(&token).await;
-    let (mut accepted, mut unanswered) = (0, 0);
-    let ended = loop {
+    let mut accepted = 0;
+    let (unanswered, ended) = loop {
         let sent = Instant::now();
         raw.say(json!({
             "action": "send",
@@ -90,8 +90,8 @@ async fn expires_among_commands(house: Arc<House>) {
         if answer["type"] != "accepted" {
             assert_eq!(answer["code"], json!(Code::TokenExpired as u64), "{answer}");
             // The goodbye may overtake an answer; the client asks again with the same id.
-            unanswered = u64::from(answer["type"] == "goodbye");
-            break raw.end().await;
+            let unanswered = u64::from(answer["type"] == "goodbye");
+            break (unanswered, raw.end().await);
         }
         // The token's end is known to a millisecond of the wall clock.
         assert!(sent < until + Duration::from_millis(50), "accepted after the token's end");
