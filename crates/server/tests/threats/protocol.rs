@@ -318,6 +318,8 @@ async fn spread(_: Arc<House>) {
     // Its own, since a house that drains serves no bystander.
     let house = House::over(Default::default(), Default::default()).await;
     let crowd = crowd(&house).await;
+    // Who does not close is waited for, though not for long.
+    let _lingers = house.enter_raw().await;
     let drained = tokio::spawn({
         let house = house.clone();
         async move { house.drain().await }
