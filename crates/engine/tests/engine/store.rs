@@ -32,7 +32,7 @@ pub struct Disk {
 }
 
 /// No script has as many appends. Beyond it nothing comes back, so that an actor that writes without end ends its test.
-const APPENDS_MAX: usize = 5_000;
+const APPENDS_MAX: usize = 600;
 
 impl Disk {
     pub fn new() -> Self {
