@@ -127,4 +127,13 @@ mod tests {
         let refused = refuse_older(3_051_002, "3.51.2").unwrap_err();
         assert!(refused.to_string().contains("3.51.2"), "{refused}");
     }
+
+    #[test]
+    fn every_commit_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
+        let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");
+    }
 }

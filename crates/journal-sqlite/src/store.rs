@@ -309,4 +309,14 @@ mod tests {
         assert!(matches!(store.delete(&address).await, Err(StoreError::Fatal(_))));
         assert!(matches!(store.counts().await, Err(StoreError::Fatal(_))));
     }
+
+    #[tokio::test]
+    async fn a_failed_read_of_the_disk_is_fatal_to_every_later_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), Options::default()).unwrap();
+        assert!(store.ask(|_| Err::<(), _>(Failure::Unavailable(Cause::Gone))).await.is_err());
+        assert!(store.counts().await.is_ok());
+        assert!(store.ask(|_| Err::<(), _>(Failure::Fatal(Cause::Gone))).await.is_err());
+        assert!(matches!(store.counts().await, Err(StoreError::Fatal(_))));
+    }
 }

@@ -110,6 +110,19 @@ async fn a_flipped_length_damages_one_actor() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_holds_fewer_commits_than_it_says_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writers = settled(dir.path()).await;
+    let conn = rusqlite::Connection::open(file(dir.path())).unwrap();
+    assert_eq!(conn.execute("UPDATE segments SET last = last + 1 WHERE actor = 8", []).unwrap(), 1);
+    drop(conn);
+    let store = open(dir.path());
+    let read = store.read(&writers.remove(7).address, 0, 10).await;
+    assert!(matches!(read, Err(ReadError::Damaged(..))), "{read:?}");
+    check(&store, &writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_segment_is_a_hole_and_not_an_end() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

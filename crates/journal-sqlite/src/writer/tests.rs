@@ -4,7 +4,7 @@ use dormouse_journal::{Run, StoredSnapshot, conformance::sample::Writer as Sampl
 use tokio::sync::oneshot::{Receiver, channel};
 
 use super::*;
-use crate::{history, packed::pack, recover::recover, schema};
+use crate::{history, packed::pack, reader::rows, recover::recover, schema, tails::rows_after};
 
 struct Bench {
     writer: Writer,
@@ -89,7 +89,9 @@ fn an_actor_is_deleted_and_made_again_in_one_batch() {
         let works = vec![bench.append(old.run(1)), bench.delete(&old), bench.append(new.run(2))];
         assert!(bench.batch(works).iter().all(Result::is_ok));
         bench.check(&new);
-        assert_eq!(bench.writer.shared.tails().counts.commits, 2);
+        let tails = bench.writer.shared.tails();
+        let rows: usize = tails.actors.values().map(|tail| tail.rows.len()).sum();
+        assert_eq!((tails.counts.commits, rows), (2, 1), "nothing of the old one is left");
     }
 }
 
@@ -140,4 +142,24 @@ fn damage_of_one_actor_leaves_the_batch_alone() {
     bench.check(&whole);
     let snapshots: i64 = bench.writer.conn.query_row("SELECT count(*) FROM snapshots", [], |row| row.get(0)).unwrap();
     assert_eq!(snapshots, 0, "the snapshot was undone with the move");
+}
+
+#[test]
+fn a_reader_that_began_before_a_move_finds_each_commit_once() {
+    let mut bench = Bench::new();
+    let mut sample = Sample::new("main/todo/a");
+    let works = vec![bench.append(sample.run(3)), bench.append(sample.run(2))];
+    bench.batch(works);
+    let actor = bench.writer.shared.key(&sample.address);
+    let before = bench.writer.shared.tails().actors[&actor].clone();
+    let stale = sample.clone();
+    let works = vec![bench.append(sample.run(1)), bench.put(&stale, stale.snapshot())];
+    assert!(bench.batch(works).iter().all(Result::is_ok));
+    for after in 0..6 {
+        let read = history::read(&bench.writer.conn, before.id, rows_after(&before.rows, after), after, 1000).unwrap();
+        assert_eq!(read.iter().map(|entry| entry.seq).collect::<Vec<_>>(), (after + 1..=6).collect::<Vec<_>>());
+    }
+    let tail = Some((before.id, before.head, before.updated));
+    let row = rows::one(&bench.writer.conn, &sample.address, tail).unwrap().unwrap();
+    assert_eq!(row.position, sample.head.position(), "a row is not laid over with an older head");
 }

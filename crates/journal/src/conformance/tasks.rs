@@ -183,4 +183,7 @@ pub(super) async fn a_deleted_actor_has_no_tasks<S: Journal + Index>(store: Arc<
     store.delete(&writer.address).await.unwrap();
     store.release(&writer.address, &"t".into(), 1, NOW).await.unwrap();
     assert_eq!(lease(&*store, NOW, later(100)).await, []);
+    // Nor does what is left of it stand in another's way.
+    with_tasks(&*store, "main/todo/b", &["t"]).await;
+    assert_eq!(keys(&store.lease(NOW, later(100), 1).await.unwrap()), ["b:t"]);
 }
