@@ -36,6 +36,8 @@ limits! {
     TASK_BACKOFF_MAX: Duration = Duration::from_secs(300);
     /// How long past its deadline a lease lasts before another worker may take the task.
     TASK_LEASE_GRACE: Duration = Duration::from_secs(10);
+    /// How long a task waits when its actor could not be asked what there is to do and does not say when it can be.
+    TASK_UNASKED: Duration = Duration::from_secs(60);
     /// Tasks that one host performs at once: a worker is a socket and a buffer, not a thread.
     TASKS_AT_ONCE: usize = 64;
     /// Members in a summary: "mine" is an index row for each.

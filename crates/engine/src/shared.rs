@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use dormouse_core::{Address, Kind, Name, limits};
+use dormouse_core::{Address, Kind, Name, limits, record::Opened};
 use dormouse_journal::{Hints, Index, Journal, StoreError};
 use tokio::sync::{Notify, watch};
 
@@ -92,6 +92,16 @@ impl Shared {
         };
         if tokio::time::timeout(limits::DRAIN, all_left).await.is_err() {
             tracing::warn!("some actors did not finish while draining; what they had not answered is not committed");
+        }
+    }
+
+    /// These task instances wait to be performed.
+    pub(crate) fn opened(&self, address: &Address, opened: &[Opened]) {
+        for Opened { key, kind, .. } in opened.iter().filter(|open| self.workers.of(&open.kind).is_none()) {
+            tracing::warn!(%address, %key, kind, "a task waits for a host that has a worker of its kind");
+        }
+        if !opened.is_empty() {
+            self.tasks_opened.notify_one();
         }
     }
 

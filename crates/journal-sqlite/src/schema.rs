@@ -47,7 +47,6 @@ CREATE TABLE tasks(
     free_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY(actor, key, opened)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tasks_by_free ON tasks(free_at, at);
 CREATE TABLE log(
     id INTEGER PRIMARY KEY, actor INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, bytes BLOB NOT NULL
 ) STRICT;
@@ -62,6 +61,12 @@ CREATE TABLE totals(actors INTEGER NOT NULL, commits INTEGER NOT NULL, retired I
 CREATE TABLE activity(bucket INTEGER PRIMARY KEY, commits INTEGER NOT NULL) STRICT;
 INSERT INTO totals VALUES (0, 0, 0);
 INSERT INTO dormouse VALUES (1);
+";
+
+/// What came after the first files. Each is as good as not there to older programs, so that the schema keeps its number.
+const ADDED: &str = "
+DROP INDEX IF EXISTS tasks_by_free;
+CREATE INDEX IF NOT EXISTS tasks_of_kind ON tasks(kind, free_at, at);
 ";
 
 /// Refuse a SQLite that may corrupt the file.
@@ -111,9 +116,13 @@ fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
     let transaction = conn.transaction()?;
     if transaction.table_exists(None, "dormouse")? {
         let schema: i64 = transaction.query_row("SELECT schema FROM dormouse", [], |row| row.get(0))?;
-        return if schema > SCHEMA { Err(OpenError::NewerSchema(schema)) } else { Ok(()) };
+        if schema > SCHEMA {
+            return Err(OpenError::NewerSchema(schema));
+        }
+    } else {
+        transaction.execute_batch(TABLES)?;
     }
-    transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(ADDED)?;
     Ok(transaction.commit()?)
 }
 

@@ -10,11 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use dormouse_core::{
-    Address, TaskKey, Time,
+    Address, Time,
     position::{Head, Position},
 };
 use dormouse_journal::{
-    AppendError, Entry, Filter, Index, IndexChange, Journal, Lease, Page, ReadError, Row, Run, StoreError,
+    AppendError, Attempt, Entry, Filter, Index, IndexChange, Journal, Lease, Page, ReadError, Row, Run, StoreError,
     StoredSnapshot,
     index::{Counts, Cursor, activity_bucket},
 };
@@ -246,15 +246,16 @@ impl Index for SqliteStore {
         self.ask(move |conn| reader::rows::due(conn, now, limit)).await.map_err(Failure::store)
     }
 
-    async fn lease(&self, now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
-        match self.write(Work::Lease { now, until, limit }).await.map_err(Failure::store)? {
+    async fn lease(&self, kinds: &[&str], now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        let kinds = kinds.iter().map(|&kind| kind.to_owned()).collect();
+        match self.write(Work::Lease { kinds, now, until, limit }).await.map_err(Failure::store)? {
             Answer::Leases(leases) => Ok(leases),
             Answer::Done => unreachable!("a lease is answered with leases"),
         }
     }
 
-    async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError> {
-        let work = Work::Release { actor: self.key(address), key: key.clone(), opened, retry_at };
+    async fn release(&self, lease: &Lease, retry_at: Time, attempt: Attempt) -> Result<(), StoreError> {
+        let work = Work::Release { actor: self.key(&lease.address), lease: lease.clone(), retry_at, attempt };
         self.write(work).await.map(drop).map_err(Failure::store)
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use async_trait::async_trait;
-use dormouse_core::{Address, Name, Summary, TaskKey, Time, position::Position, record::Opened};
+use dormouse_core::{Address, Name, Summary, Time, position::Position, record::Opened};
 
 use crate::journal::{IndexChange, StoreError};
 
@@ -129,10 +129,19 @@ pub struct Lease {
     pub address: Address,
     /// Which instance.
     pub task: Opened,
-    /// How often it has been leased, this time included; from 1.
+    /// Which attempt this is, from 1. A lease that ends counts as an attempt: its holder may have died of the task.
     pub attempt: u32,
     /// When the lease ends.
     pub until: Time,
+}
+
+/// Whether the holder of a lease did what it was leased for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// It began to, and the attempt counts.
+    Made,
+    /// It could not begin: the next lease is the same attempt.
+    NotMade,
 }
 
 /// One row per actor. Derived from the journal: losing it loses speed, and [`reindex`](Self::reindex) brings a row back.
@@ -147,18 +156,18 @@ pub trait Index: Send + Sync + 'static {
     /// [`StoreError`]
     async fn due(&self, now: Time, limit: usize) -> Result<Vec<(Time, Address)>, StoreError>;
 
-    /// Lease up to `limit` open task instances that nobody holds at `now`, longest ready first. Of several callers one gets each.
-    /// A fresh instance is ready whatever `now` says (clocks of hosts differ) and counts from its opening, another one from the end of its lease or its `retry_at`.
+    /// Lease up to `limit` open task instances of these kinds that nobody holds at `now`, longest ready first. Of several callers one gets each.
+    /// A host names the kinds that it can perform, and the others wait for one that can. A fresh instance is ready whatever `now` says (clocks of hosts differ) and counts from its opening, another one from the end of its lease or its `retry_at`.
     ///
     /// # Errors
     /// [`StoreError`]
-    async fn lease(&self, now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError>;
+    async fn lease(&self, kinds: &[&str], now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError>;
 
-    /// Give a lease back; nobody may take that instance before `retry_at`. Does nothing if the instance is closed.
+    /// Give a lease back; nobody may take that instance before `retry_at`. Does nothing if the instance is closed, or was leased again since.
     ///
     /// # Errors
     /// [`StoreError`]
-    async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError>;
+    async fn release(&self, lease: &Lease, retry_at: Time, attempt: Attempt) -> Result<(), StoreError>;
 
     /// One page of rows.
     ///

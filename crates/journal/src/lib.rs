@@ -12,6 +12,6 @@ pub mod journal;
 pub mod memory;
 
 pub use hints::{Hints, LocalHints};
-pub use index::{Filter, Index, Lease, Page, Row};
+pub use index::{Attempt, Filter, Index, Lease, Page, Row};
 pub use journal::{AppendError, Entry, IndexChange, Journal, ReadError, Run, StoreError, StoredSnapshot};
 pub use memory::MemoryStore;

@@ -15,7 +15,7 @@ use dormouse_core::{
 };
 
 use crate::{
-    index::{ACTIVITY_KEPT, Counts, Cursor, Filter, Index, Lease, Page, Row, activity_bucket},
+    index::{ACTIVITY_KEPT, Attempt, Counts, Cursor, Filter, Index, Lease, Page, Row, activity_bucket},
     journal::{AppendError, Entry, IndexChange, Journal, ReadError, Run, StoreError, StoredSnapshot},
 };
 
@@ -186,10 +186,11 @@ impl State {
         actor.wake.map(|time| self.wakes.remove(&(time, address.clone())));
     }
 
-    fn lease(&mut self, now: Time, until: Time, limit: usize) -> Vec<Lease> {
+    fn lease(&mut self, kinds: &[&str], now: Time, until: Time, limit: usize) -> Vec<Lease> {
         let mut free: Vec<(Time, Address, u64, u16, TaskKey)> = Vec::new();
         for address in &self.busy {
-            let tasks = self.actors[address].tasks.iter().filter(|(_, task)| task.is_free(now));
+            let wanted = |task: &OpenTask| task.is_free(now) && kinds.contains(&task.task.kind.as_str());
+            let tasks = self.actors[address].tasks.iter().filter(|(_, task)| wanted(task));
             let place = |(key, seq): &(TaskKey, u64), task: &OpenTask| {
                 (task.ready_at(), address.clone(), *seq, task.task.nth, key.clone())
             };
@@ -206,6 +207,15 @@ impl State {
         open.free_at = Some(until);
         open.attempts += 1;
         Lease { address, task: open.task.clone(), attempt: open.attempts, until }
+    }
+
+    fn release(&mut self, lease: &Lease, retry_at: Time, attempt: Attempt) {
+        let instance = (lease.task.key.clone(), lease.task.seq);
+        let open = self.actors.get_mut(&lease.address).and_then(|actor| actor.tasks.get_mut(&instance));
+        if let Some(open) = open.filter(|open| open.attempts == lease.attempt) {
+            open.free_at = Some(retry_at);
+            open.attempts -= u32::from(attempt == Attempt::NotMade);
+        }
     }
 
     fn list(&self, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Page {
@@ -269,16 +279,12 @@ impl Index for MemoryStore {
         Ok(state.wakes.iter().take_while(|(time, _)| *time <= now).take(limit).cloned().collect())
     }
 
-    async fn lease(&self, now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
-        Ok(self.state().lease(now, until, limit))
+    async fn lease(&self, kinds: &[&str], now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        Ok(self.state().lease(kinds, now, until, limit))
     }
 
-    async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError> {
-        let mut state = self.state();
-        let task = state.actors.get_mut(address).and_then(|actor| actor.tasks.get_mut(&(key.clone(), opened)));
-        if let Some(task) = task {
-            task.free_at = Some(retry_at);
-        }
+    async fn release(&self, lease: &Lease, retry_at: Time, attempt: Attempt) -> Result<(), StoreError> {
+        self.state().release(lease, retry_at, attempt);
         Ok(())
     }
 

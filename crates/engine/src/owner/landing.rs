@@ -86,9 +86,7 @@ impl Owner {
         self.deliver(&publishes);
         self.shared.registry.moved(&self.address, run.head.seq);
         self.shared.hints.moved(&self.address, run.head.position());
-        if !run.index.opened.is_empty() {
-            self.shared.tasks_opened.notify_one();
-        }
+        self.shared.opened(&self.address, &run.index.opened);
         if let Some(bytes) = snapshot {
             self.keep_snapshot(run.head, bytes);
         }

@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use dormouse_core::{Code, Failure, Outcome, Stimulus, Task, limits};
-use dormouse_journal::Lease;
+use dormouse_journal::{Attempt, Lease};
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -39,7 +39,8 @@ async fn lease_some(engine: &Engine, places: &Arc<Semaphore>) -> bool {
     }
     let now = engine.shared.world.now();
     let until = lease_until(now, limits::TASK_DEADLINE);
-    let leases = match engine.shared.index.lease(now, until, permits.len()).await {
+    let kinds = engine.shared.workers.kinds();
+    let leases = match engine.shared.index.lease(&kinds, now, until, permits.len()).await {
         Ok(leases) => leases,
         Err(error) => {
             engine.shared.note_store_error(&error);
@@ -59,7 +60,8 @@ async fn attempt(engine: Engine, lease: Lease, _permit: OwnedSemaphorePermit) {
         Err(failure) if failure.code == Code::Stale => return,
         Err(failure) => {
             tracing::warn!(task = label(&lease.address, &lease.task.key, lease.task.seq), %failure, "a task cannot be asked for");
-            return release(&engine, &lease, backoff(lease.attempt + 1)).await;
+            let pause = failure.retry_after.map_or(limits::TASK_UNASKED, Duration::from_millis);
+            return release(&engine, &lease, pause, Attempt::NotMade).await;
         }
     };
     let kind = task.kind.clone();
@@ -77,7 +79,7 @@ async fn attempt(engine: Engine, lease: Lease, _permit: OwnedSemaphorePermit) {
         }
         Err(Failed { elsewhere: true, after, .. }) => {
             metrics::task(&kind, "elsewhere");
-            release(&engine, &lease, after.unwrap_or_default()).await;
+            release(&engine, &lease, after.unwrap_or_default(), Attempt::Made).await;
         }
         Err(failed) if failed.retry && lease.attempt < attempts => {
             metrics::task(&kind, "again");
@@ -88,7 +90,7 @@ async fn attempt(engine: Engine, lease: Lease, _permit: OwnedSemaphorePermit) {
                 "a task will be tried again"
             );
             let pause = backoff(lease.attempt + 1).max(failed.after.unwrap_or_default());
-            release(&engine, &lease, pause).await;
+            release(&engine, &lease, pause, Attempt::Made).await;
         }
         Err(failed) => {
             metrics::task(&kind, "failed");
@@ -107,11 +109,12 @@ async fn request(engine: &Engine, lease: &Lease) -> Result<Task, Failure> {
 
 async fn perform(engine: &Engine, lease: &Lease, task: Task, deadline: Duration) -> Result<serde_json::Value, Failed> {
     let Some(worker) = engine.shared.workers.of(&task.kind).cloned() else {
-        return Err(Failed::again(format!("this host has no worker for tasks of kind {}", task.kind)));
+        // The instance was leased by the kind that the agenda lists, for which there is one.
+        return Err(Failed::for_good(format!("the agenda lists {} and the task is {}", lease.task.kind, task.kind)));
     };
     if deadline > limits::TASK_DEADLINE {
         // The lease was taken before anybody knew how long this task may take.
-        release(engine, lease, deadline + limits::TASK_LEASE_GRACE).await;
+        release(engine, lease, deadline + limits::TASK_LEASE_GRACE, Attempt::Made).await;
     }
     let job = Job {
         address: lease.address.clone(),
@@ -145,16 +148,15 @@ async fn report(engine: &Engine, lease: &Lease, outcome: Outcome) {
             Err(failure) => {
                 let task = label(&lease.address, &lease.task.key, lease.task.seq);
                 tracing::warn!(task, %failure, "a report was not taken; the task will be performed again");
-                return release(engine, lease, backoff(lease.attempt + 1)).await;
+                return release(engine, lease, backoff(lease.attempt + 1), Attempt::Made).await;
             }
         }
     }
 }
 
-async fn release(engine: &Engine, lease: &Lease, pause: Duration) {
+async fn release(engine: &Engine, lease: &Lease, pause: Duration, attempt: Attempt) {
     let retry_at = engine.shared.world.now().after(pause);
-    let released = engine.shared.index.release(&lease.address, &lease.task.key, lease.task.seq, retry_at).await;
-    if let Err(error) = released {
+    if let Err(error) = engine.shared.index.release(lease, retry_at, attempt).await {
         engine.shared.note_store_error(&error);
     }
 }

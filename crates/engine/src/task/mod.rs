@@ -111,6 +111,11 @@ impl Workers {
         Self(workers.into_iter().chain([built_in]).map(|worker| (worker.kind(), worker)).collect())
     }
 
+    /// What this host can perform.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.0.keys().copied().collect()
+    }
+
     pub(crate) fn of(&self, kind: &str) -> Option<&Arc<dyn Worker>> {
         self.0.get(kind)
     }

@@ -33,6 +33,7 @@ scripts! {
     events
     exactly_once
     instances
+    leases
     one_run_in_flight
     output_gate
     parked

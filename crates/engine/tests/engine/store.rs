@@ -11,11 +11,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use dormouse_core::{Address, TaskKey, Time, position::Head, position::Position, record};
+use dormouse_core::{Address, Time, position::Head, position::Position, record};
 use dormouse_engine::Store;
 use dormouse_journal::{
-    AppendError, Entry, Filter, Index, IndexChange, Journal, Lease, LocalHints, MemoryStore, Page, ReadError, Row, Run,
-    StoreError, StoredSnapshot, faulty::FaultyJournal, index::Counts,
+    AppendError, Attempt, Entry, Filter, Index, IndexChange, Journal, Lease, LocalHints, MemoryStore, Page, ReadError,
+    Row, Run, StoreError, StoredSnapshot, faulty::FaultyJournal, index::Counts,
 };
 use tokio::sync::watch;
 
@@ -185,12 +185,12 @@ impl Index for Line {
         self.pass(self.disk.store.due(now, limit)).await
     }
 
-    async fn lease(&self, now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
-        self.pass(self.disk.store.lease(now, until, limit)).await
+    async fn lease(&self, kinds: &[&str], now: Time, until: Time, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        self.pass(self.disk.store.lease(kinds, now, until, limit)).await
     }
 
-    async fn release(&self, address: &Address, key: &TaskKey, opened: u64, retry_at: Time) -> Result<(), StoreError> {
-        self.pass(self.disk.store.release(address, key, opened, retry_at)).await
+    async fn release(&self, lease: &Lease, retry_at: Time, attempt: Attempt) -> Result<(), StoreError> {
+        self.pass(self.disk.store.release(lease, retry_at, attempt)).await
     }
 
     async fn list(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {

@@ -81,7 +81,9 @@ impl<'a> Batch<'a> {
             | Work::Delete(actor)
             | Work::Reindex(actor, ..)
             | Work::Release { actor, .. } => actor,
-            Work::Lease { now, until, limit } => return Ok(Ok(Answer::Leases(self.lease(*now, *until, *limit)?))),
+            Work::Lease { kinds, now, until, limit } => {
+                return Ok(Ok(Answer::Leases(self.lease(kinds, *now, *until, *limit)?)));
+            }
         };
         match self.look(actor) {
             Err(error) if is_damage(&error) => return Ok(Err(error.into())),
@@ -95,8 +97,8 @@ impl<'a> Batch<'a> {
             Work::Reindex(actor, at, change) => {
                 self.reindex(actor, *at, std::mem::take(&mut **change)).map(|()| Ok(Answer::Done))?
             }
-            Work::Release { actor, key, opened, retry_at } => {
-                self.release(actor, key, *opened, *retry_at).map(|()| Ok(Answer::Done))?
+            Work::Release { actor, lease, retry_at, attempt } => {
+                self.release(actor, lease, *retry_at, *attempt).map(|()| Ok(Answer::Done))?
             }
             Work::Lease { .. } => unreachable!("answered above"),
         })

@@ -1,7 +1,7 @@
 //! Changes of the index: an actor's row, its members, its tasks; leases.
 
-use dormouse_core::{Summary, TaskKey, Time, position::Position, record::Opened};
-use dormouse_journal::{IndexChange, Lease};
+use dormouse_core::{Address, Summary, TaskKey, Time, position::Position, record::Opened};
+use dormouse_journal::{Attempt, IndexChange, Lease};
 use rusqlite::{Row, params};
 
 use super::batch::Batch;
@@ -60,32 +60,67 @@ impl Batch<'_> {
         if here { self.change(actor, change) } else { Ok(()) }
     }
 
-    pub(super) fn release(&mut self, actor: &Key, key: &TaskKey, opened: u64, retry_at: Time) -> rusqlite::Result<()> {
+    pub(super) fn release(
+        &mut self,
+        actor: &Key,
+        lease: &Lease,
+        retry_at: Time,
+        attempt: Attempt,
+    ) -> rusqlite::Result<()> {
         let Some(id) = self.state(actor).map(|state| state.id) else { return Ok(()) };
-        let sql = "UPDATE tasks SET free_at = ?4 WHERE actor = ?1 AND key = ?2 AND opened = ?3";
-        self.conn.prepare_cached(sql)?.execute(params![id, key.0, int(opened), int(retry_at.0)])?;
+        let Lease { task, attempt: nth, .. } = lease;
+        let attempts = nth - u32::from(attempt == Attempt::NotMade);
+        let sql = "UPDATE tasks SET free_at = ?5, attempts = ?6 WHERE actor = ?1 AND key = ?2 AND opened = ?3 AND attempts = ?4";
+        let values = params![id, task.key.0, int(task.seq), nth, int(retry_at.0), attempts];
+        self.conn.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
-    pub(super) fn lease(&self, now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Lease>> {
-        // Both halves walk `tasks_by_free` and stop at the limit: fresh instances, and those whose lease or pause has ended.
-        let sql = "SELECT t.actor, t.attempts + 1, a.tenant, a.kind, a.name, t.key, t.kind, t.opened, t.nth, t.at
-                   FROM (SELECT * FROM (SELECT *, at AS ready FROM tasks WHERE free_at IS NULL ORDER BY at LIMIT ?2)
-                         UNION ALL
-                         SELECT * FROM (SELECT *, free_at AS ready FROM tasks WHERE free_at <= ?1 ORDER BY free_at LIMIT ?2)
-                        ) AS t JOIN actors AS a ON a.id = t.actor
-                   ORDER BY t.ready, a.tenant, a.kind, a.name, t.opened, t.nth LIMIT ?2";
-        let mut find = self.conn.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, lease_at(row, until)?));
-        let limit = int(limit as u64);
-        let found: Vec<(i64, Lease)> = find.query_map([int(now.0), limit], read)?.collect::<rusqlite::Result<_>>()?;
+    pub(super) fn lease(&self, kinds: &[String], now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Lease>> {
+        let mut ready = Vec::new();
+        for kind in kinds {
+            ready.extend(self.ready(kind, now, until, limit)?);
+        }
+        ready.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        ready.truncate(limit);
         let sql =
             "UPDATE tasks SET free_at = ?4, attempts = attempts + 1 WHERE actor = ?1 AND key = ?2 AND opened = ?3";
-        for (actor, Lease { task, .. }) in &found {
+        for Ready { actor, lease: Lease { task, .. }, .. } in &ready {
             let (opened, until) = (int(task.seq), int(until.0));
             self.conn.prepare_cached(sql)?.execute(params![actor, task.key.0, opened, until])?;
         }
-        Ok(found.into_iter().map(|(_, lease)| lease).collect())
+        Ok(ready.into_iter().map(|ready| ready.lease).collect())
+    }
+
+    /// The instances of one kind that nobody holds, as they would be leased.
+    fn ready(&self, kind: &str, now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
+        // Both halves walk `tasks_of_kind` and stop at the limit: fresh instances, and those whose lease or pause has ended.
+        let sql =
+            "SELECT t.actor, t.attempts + 1, a.tenant, a.kind, a.name, t.key, t.kind, t.opened, t.nth, t.at, t.ready
+                   FROM (SELECT * FROM (SELECT *, at AS ready FROM tasks
+                                        WHERE kind = ?1 AND free_at IS NULL ORDER BY at LIMIT ?3)
+                         UNION ALL
+                         SELECT * FROM (SELECT *, free_at AS ready FROM tasks
+                                        WHERE kind = ?1 AND free_at <= ?2 ORDER BY free_at LIMIT ?3)
+                        ) AS t JOIN actors AS a ON a.id = t.actor";
+        let read = |row: &Row<'_>| Ok(Ready { actor: row.get(0)?, since: row.get(10)?, lease: lease_at(row, until)? });
+        let mut find = self.conn.prepare_cached(sql)?;
+        find.query_map(params![kind, int(now.0), int(limit as u64)], read)?.collect()
+    }
+}
+
+/// An instance that nobody holds, and since when.
+struct Ready {
+    actor: i64,
+    since: i64,
+    lease: Lease,
+}
+
+impl Ready {
+    /// Longest ready first; of one moment, in the order of addresses and of opening.
+    fn place(&self) -> (i64, &Address, u64, u16) {
+        let Lease { address, task, .. } = &self.lease;
+        (self.since, address, task.seq, task.nth)
     }
 }
 

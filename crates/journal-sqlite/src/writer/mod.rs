@@ -18,10 +18,10 @@ use std::{
 };
 
 use dormouse_core::{
-    TaskKey, Time,
+    Time,
     position::{Head, Position},
 };
-use dormouse_journal::{IndexChange, Lease, StoredSnapshot};
+use dormouse_journal::{Attempt, IndexChange, Lease, StoredSnapshot};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,8 +47,8 @@ pub(crate) enum Work {
     Fence(Key, u32),
     Delete(Key),
     Reindex(Key, Position, Box<IndexChange>),
-    Lease { now: Time, until: Time, limit: usize },
-    Release { actor: Key, key: TaskKey, opened: u64, retry_at: Time },
+    Lease { kinds: Vec<String>, now: Time, until: Time, limit: usize },
+    Release { actor: Key, lease: Lease, retry_at: Time, attempt: Attempt },
 }
 
 /// A run, packed by its caller so that the writer need not touch each record.

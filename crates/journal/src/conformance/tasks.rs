@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use dormouse_core::{TaskKey, Time, record::Opened};
+use dormouse_core::{Time, record::Opened};
 use tokio::task::JoinSet;
 
 use super::sample::Writer;
 use crate::{
-    index::{Index, Lease},
+    index::{Attempt, Index, Lease},
     journal::{IndexChange, Journal},
 };
 
@@ -39,7 +39,11 @@ async fn with_tasks(store: &impl Journal, address: &str, keys: &[&str]) -> Write
 }
 
 async fn lease(store: &impl Index, now: Time, until: Time) -> Vec<Lease> {
-    store.lease(now, until, 100).await.unwrap()
+    store.lease(&["model"], now, until, 100).await.unwrap()
+}
+
+async fn release(store: &impl Index, lease: &Lease, retry_at: Time) {
+    store.release(lease, retry_at, Attempt::Made).await.unwrap();
 }
 
 fn keys(leases: &[Lease]) -> Vec<String> {
@@ -74,7 +78,7 @@ pub(super) async fn of_many_lessees_exactly_one_gets_it<S: Journal + Index>(stor
         lessees.spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let leases = store.lease(NOW, later(1000), 3).await.unwrap();
+                let leases = store.lease(&["model"], NOW, later(1000), 3).await.unwrap();
                 if leases.is_empty() {
                     return mine;
                 }
@@ -94,10 +98,10 @@ pub(super) async fn leases_come_longest_ready_first_and_bounded<S: Journal + Ind
         let change = opens(&writer, &["t"]);
         writer.change(&*store, change).await;
     }
-    let first = store.lease(Time(30), Time(40), 1).await.unwrap();
+    let first = store.lease(&["model"], Time(30), Time(40), 1).await.unwrap();
     assert_eq!(keys(&first), ["a:t"]);
-    store.release(&first[0].address, &"t".into(), 1, Time(25)).await.unwrap();
-    let all = store.lease(Time(30), Time(40), 3).await.unwrap();
+    release(&*store, &first[0], Time(25)).await;
+    let all = store.lease(&["model"], Time(30), Time(40), 3).await.unwrap();
     assert_eq!(keys(&all), ["b:t", "a:t", "c:t"]);
 }
 
@@ -117,21 +121,65 @@ pub(super) async fn a_lease_ends<S: Journal + Index>(store: Arc<S>) {
 }
 
 pub(super) async fn a_released_instance_waits_until_its_retry<S: Journal + Index>(store: Arc<S>) {
-    let writer = with_tasks(&*store, "main/todo/a", &["t"]).await;
-    lease(&*store, NOW, later(1000)).await;
-    store.release(&writer.address, &"t".into(), 1, later(50)).await.unwrap();
+    with_tasks(&*store, "main/todo/a", &["t"]).await;
+    let held = lease(&*store, NOW, later(1000)).await;
+    release(&*store, &held[0], later(50)).await;
     assert_eq!(lease(&*store, later(49), later(60)).await, []);
     let again = lease(&*store, later(50), later(60)).await;
     assert_eq!((keys(&again), again[0].attempt), (vec!["a:t".to_owned()], 2));
 }
 
+pub(super) async fn only_what_the_lessee_can_perform_is_leased<S: Journal + Index>(store: Arc<S>) {
+    let mut writer = Writer::new("main/todo/a");
+    let mut change = opens(&writer, &["t", "u", "v", "w"]);
+    for (open, kind) in change.opened.iter_mut().zip(["model", "http", "model", "send"]) {
+        open.kind = kind.into();
+    }
+    writer.change(&*store, change).await;
+    assert_eq!(store.lease(&[], NOW, later(10), 9).await.unwrap(), []);
+    assert_eq!(store.lease(&["mode", "models"], NOW, later(10), 9).await.unwrap(), []);
+    let some = store.lease(&["send", "model"], NOW, later(10), 2).await.unwrap();
+    assert_eq!(keys(&some), ["a:t", "a:v"], "longest ready first, whatever the kind");
+    assert_eq!(keys(&store.lease(&["send", "model"], NOW, later(10), 9).await.unwrap()), ["a:w"]);
+    let other = store.lease(&["http"], NOW, later(10), 9).await.unwrap();
+    assert_eq!((keys(&other), other[0].attempt), (vec!["a:u".to_owned()], 1), "those who passed it by made no attempt");
+    let again = store.lease(&["http", "send", "model"], later(10), later(20), 3).await.unwrap();
+    assert_eq!(keys(&again), ["a:t", "a:u", "a:v"]);
+}
+
+pub(super) async fn an_attempt_that_was_not_made_does_not_count<S: Journal + Index>(store: Arc<S>) {
+    with_tasks(&*store, "main/todo/a", &["t"]).await;
+    for at in 0..3 {
+        let held = lease(&*store, later(at * 10), later(1000)).await;
+        assert_eq!(held[0].attempt, 1);
+        store.release(&held[0], later(at * 10 + 10), Attempt::NotMade).await.unwrap();
+        assert_eq!(lease(&*store, later(at * 10 + 9), later(1000)).await, []);
+    }
+    let made = lease(&*store, later(30), later(40)).await;
+    release(&*store, &made[0], later(40)).await;
+    let second = lease(&*store, later(40), later(50)).await;
+    assert_eq!((made[0].attempt, second[0].attempt), (1, 2));
+    store.release(&second[0], later(50), Attempt::NotMade).await.unwrap();
+    assert_eq!(lease(&*store, later(50), later(60)).await[0].attempt, 2);
+}
+
+pub(super) async fn a_lease_that_ended_gives_nothing_back<S: Journal + Index>(store: Arc<S>) {
+    with_tasks(&*store, "main/todo/a", &["t"]).await;
+    let ended = lease(&*store, NOW, later(10)).await;
+    let held = lease(&*store, later(10), later(100)).await;
+    store.release(&ended[0], later(20), Attempt::NotMade).await.unwrap();
+    assert_eq!(lease(&*store, later(50), later(200)).await, [], "it is somebody else's now");
+    release(&*store, &held[0], later(60)).await;
+    assert_eq!(lease(&*store, later(60), later(200)).await[0].attempt, 3);
+}
+
 pub(super) async fn a_closed_instance_is_never_leased<S: Journal + Index>(store: Arc<S>) {
     let mut writer = with_tasks(&*store, "main/todo/a", &["t", "u", "v"]).await;
     writer.change(&*store, closes("t", 1)).await;
-    assert_eq!(keys(&lease(&*store, NOW, later(10)).await), ["a:u", "a:v"]);
+    let held = lease(&*store, NOW, later(10)).await;
+    assert_eq!(keys(&held), ["a:u", "a:v"]);
     writer.change(&*store, closes("u", 1)).await;
-    store.release(&writer.address, &"u".into(), 1, later(10)).await.unwrap();
-    store.release(&writer.address, &"t".into(), 1, later(10)).await.unwrap();
+    release(&*store, &held[0], later(10)).await;
     assert_eq!(keys(&lease(&*store, later(10), later(20)).await), ["a:v"]);
 }
 
@@ -146,13 +194,13 @@ pub(super) async fn an_instance_that_closes_in_its_own_run_is_never_leased<S: Jo
 
 pub(super) async fn the_same_key_again_is_another_instance<S: Journal + Index>(store: Arc<S>) {
     let mut writer = with_tasks(&*store, "main/todo/a", &["t"]).await;
-    assert_eq!(lease(&*store, NOW, later(1000)).await[0].task.seq, 1);
+    let stale = lease(&*store, NOW, later(1000)).await.remove(0);
+    assert_eq!(stale.task.seq, 1);
     let change = IndexChange { opened: opens(&writer, &["t"]).opened, ..closes("t", 1) };
     writer.change(&*store, change).await;
     let fresh = lease(&*store, NOW, later(1000)).await;
     assert_eq!((fresh[0].task.seq, fresh[0].attempt, fresh.len()), (2, 1, 1));
-    let stale: TaskKey = "t".into();
-    store.release(&writer.address, &stale, 1, NOW).await.unwrap();
+    release(&*store, &stale, NOW).await;
     assert_eq!(lease(&*store, later(5), later(1000)).await, []);
 }
 
@@ -179,11 +227,12 @@ pub(super) async fn reindex_keeps_the_lease<S: Journal + Index>(store: Arc<S>) {
 }
 
 pub(super) async fn a_deleted_actor_has_no_tasks<S: Journal + Index>(store: Arc<S>) {
-    let writer = with_tasks(&*store, "main/todo/a", &["t"]).await;
+    let writer = with_tasks(&*store, "main/todo/a", &["t", "u"]).await;
+    let held = store.lease(&["model"], NOW, later(10), 1).await.unwrap();
     store.delete(&writer.address).await.unwrap();
-    store.release(&writer.address, &"t".into(), 1, NOW).await.unwrap();
+    release(&*store, &held[0], NOW).await;
     assert_eq!(lease(&*store, NOW, later(100)).await, []);
     // Nor does what is left of it stand in another's way.
     with_tasks(&*store, "main/todo/b", &["t"]).await;
-    assert_eq!(keys(&store.lease(NOW, later(100), 1).await.unwrap()), ["b:t"]);
+    assert_eq!(keys(&store.lease(&["model"], NOW, later(100), 1).await.unwrap()), ["b:t"]);
 }
