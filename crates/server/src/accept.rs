@@ -96,7 +96,10 @@ async fn serve(host: Arc<Host>, stream: TcpStream, peer: IpAddr, place: Arc<Plac
         request.extensions_mut().insert(place.clone());
         request.map(axum::body::Body::new)
     });
+    // Who comes while the others leave is answered once and holds up nobody.
+    let late = host.is_leaving();
     let mut served = http1::Builder::new()
+        .keep_alive(!late)
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HANDSHAKE)
         .max_buf_size(BUFFER)
@@ -105,7 +108,7 @@ async fn serve(host: Arc<Host>, stream: TcpStream, peer: IpAddr, place: Arc<Plac
         .with_upgrades();
     let ended = tokio::select! {
         ended = &mut served => ended,
-        () = host.left() => {
+        () = host.left(), if !late => {
             Pin::new(&mut served).graceful_shutdown();
             let Ok(ended) = tokio::time::timeout(limits::DRAIN, &mut served).await else { return };
             ended

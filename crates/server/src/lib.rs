@@ -60,6 +60,11 @@ impl Host {
         ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Whether connections say goodbye, and those that come now get one answer each.
+    pub(crate) fn is_leaving(&self) -> bool {
+        *self.leaving.borrow()
+    }
+
     /// Resolves when connections are to say goodbye.
     pub(crate) async fn left(&self) {
         // The sender lives as long as this does.
@@ -116,7 +121,8 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serve until `shutdown` resolves or the store fails. Draining says goodbye to connections, lets commits finish and puts every actor to sleep.
+    /// Serve until `shutdown` resolves or the store fails. Draining lets commits finish and puts every actor to sleep, then says goodbye to
+    /// connections. Until the last of them has gone HTTP is answered: whoever balances load has to hear from `/ready` that this host leaves.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Ended {
         let Self { host, listener, metrics } = self;
         let engine = host.api.engine.clone();
@@ -131,14 +137,20 @@ impl Server {
             () = shutdown => Ended::Drained,
             () = engine.died() => Ended::StoreFailed,
         };
-        accepting.abort();
         if ended == Ended::Drained {
             tracing::info!("draining: no new inputs, commits finish");
-            host.leaving.send_replace(true);
             engine.drain().await;
             let _ = loops.await;
-            let _ = tokio::time::timeout(limits::DRAIN, host.emptied()).await;
+            // Only now, so that the answers of those commits are written before the goodbyes.
+            host.leaving.send_replace(true);
+            let left = async {
+                host.emptied().await;
+                // That they left is an input of the actors that they watched.
+                engine.drain().await;
+            };
+            let _ = tokio::time::timeout(limits::DRAIN, left).await;
         }
+        accepting.abort();
         sweeper.abort();
         ended
     }

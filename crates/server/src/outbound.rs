@@ -78,6 +78,11 @@ impl Outbound {
         may
     }
 
+    /// Whether commands wait for their answers.
+    pub(crate) fn owes_answers(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > 0
+    }
+
     /// What became of subscriptions since the last call.
     pub(crate) fn outcomes(&self) -> Vec<Bytes> {
         std::mem::take(&mut self.queue().outcomes)
@@ -97,12 +102,19 @@ impl Outbound {
         self.enqueue(Outgoing::Frame(frame.into()), None);
     }
 
-    fn enqueue(&self, outgoing: Outgoing, outcome: Option<Bytes>) {
+    fn enqueue(&self, outgoing: Outgoing, answers: Option<Answers>) {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
         let mut queue = self.queue();
-        queue.outcomes.extend(outcome);
+        match (answers, &outgoing) {
+            // Under the lock: whoever sees that nothing is owed any more finds the answer in the queue.
+            (Some(Answers::Command), _) => {
+                self.unanswered.fetch_sub(1, Ordering::Relaxed);
+            }
+            (Some(Answers::Subscription), Outgoing::Frame(frame)) => queue.outcomes.push(frame.clone()),
+            _ => {}
+        }
         if queue.ending.is_some() {
             return;
         }
@@ -173,18 +185,8 @@ impl Outlet for Outbound {
     }
 
     fn push(&self, outgoing: Outgoing) {
-        let outcome = match &outgoing {
-            Outgoing::Frame(frame) => match Answers::to(frame) {
-                Some(Answers::Command) => {
-                    self.unanswered.fetch_sub(1, Ordering::Relaxed);
-                    None
-                }
-                Some(Answers::Subscription) => Some(frame.clone()),
-                None => None,
-            },
-            Outgoing::Passing(_) | Outgoing::View { .. } => None,
-        };
-        self.enqueue(outgoing, outcome);
+        let answers = if let Outgoing::Frame(frame) = &outgoing { Answers::to(frame) } else { None };
+        self.enqueue(outgoing, answers);
     }
 }
 

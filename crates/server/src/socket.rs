@@ -143,6 +143,9 @@ async fn begin(
     if !spoken {
         return Err(Code::UnsupportedVersion.into());
     }
+    if host.api.engine.is_draining() {
+        return Err(Code::Draining.into());
+    }
     let hello = tokio::time::timeout(limits::HANDSHAKE, hello(socket)).await;
     let (token, outbox) = hello.unwrap_or_else(|_| Err(Code::Timeout.into()))?;
     let session = host.api.identity.verify(&token).map_err(|failure| host.guessed(peer, failure))?;
@@ -217,11 +220,29 @@ async fn converse(host: &Host, socket: &mut Socket, mut connection: Connection, 
     match parting {
         // What waits was promised before the end came.
         Parting::Said(failure) => {
+            if failure.code == Code::Draining
+                && let Err(parting) = answer(socket, &outbound).await
+            {
+                return parting;
+            }
             outbound.end(failure.code);
             flush(socket, &outbound).await.err().unwrap_or(Parting::Said(failure))
         }
         parting => parting,
     }
+}
+
+/// Write the answers of commands that were given to the engine before it took no more. Those that do not come in time are for the
+/// client to ask for again, with the same ids.
+async fn answer(socket: &mut Socket, outbound: &Outbound) -> Result<(), Parting> {
+    let answered = async {
+        while outbound.owes_answers() {
+            outbound.ready().await;
+            flush(socket, outbound).await?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(limits::LINGER, answered).await.unwrap_or(Ok(()))
 }
 
 type Heard = Option<Result<Message, Error>>;

@@ -52,6 +52,9 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let Query(wanted) = wanted.map_err(|_| Code::BadQuery)?;
+    if state.host.api.engine.is_draining() {
+        return Err(Refused(Failure::from(Code::Draining).retry_after(state.host.return_after())));
+    }
     let session = session(&state.host, peer, wanted.token.as_deref(), &headers)?;
     let actor = format!("{kind}/{id}");
     Address::in_tenant(&session.tenant, &actor).map_err(|_| Code::BadName)?;

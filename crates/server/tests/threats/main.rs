@@ -7,6 +7,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod drain;
 mod house;
 mod identity;
 mod journal;
