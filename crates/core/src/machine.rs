@@ -4,6 +4,7 @@
 //! journal to say, and a machine whose commit lost is thrown away.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -408,7 +409,7 @@ impl Machine {
     fn commit(
         &mut self,
         cause: Cause,
-        by: Option<Principal>,
+        by: Option<&Principal>,
         events: &[Vec<u8>],
         at: Moment,
         nonce: [u8; 16],
@@ -424,6 +425,7 @@ impl Machine {
             prev: self.head.hash,
             nonce,
         };
+        let by = by.map(Cow::Borrowed);
         let body = Body { cause, by, events: events.iter().map(Vec::as_slice).collect() };
         let (record, hash) = record::seal(&self.address, &header, &changes, &body);
         if events.len() > COMMIT_EVENTS_MAX || record.len() > RECORD_BYTES_MAX {
@@ -670,14 +672,14 @@ fn raw(stimulus: &Stimulus) -> Option<RawInput<'_>> {
     })
 }
 
-fn by(stimulus: &Stimulus) -> Option<Principal> {
+fn by(stimulus: &Stimulus) -> Option<&Principal> {
     match stimulus {
         Stimulus::Create { by, .. }
         | Stimulus::Command { by, .. }
         | Stimulus::Joined { who: by }
         | Stimulus::Left { who: by }
         | Stimulus::Retire { by }
-        | Stimulus::Redrive { by, .. } => Some(by.principal.clone()),
+        | Stimulus::Redrive { by, .. } => Some(&by.principal),
         Stimulus::Wake { .. } | Stimulus::Report { .. } | Stimulus::Park { .. } => None,
     }
 }

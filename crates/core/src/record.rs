@@ -20,6 +20,8 @@
 //!
 //! The header and the changes are clear; the body may be sealed. Anyone can verify the chain without a key.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -150,7 +152,7 @@ pub struct Body<'a> {
     /// Why.
     pub cause: Cause,
     /// Who, where there is somebody.
-    pub by: Option<Principal>,
+    pub by: Option<Cow<'a, Principal>>,
     /// What the rules decided, each event as JSON.
     #[serde(borrow)]
     pub events: Vec<&'a [u8]>,
@@ -332,7 +334,7 @@ mod tests {
         };
         let body = Body {
             cause: Cause::Command { id: Some("lx3k9-ab12:7".parse().unwrap()), body: 77 },
-            by: Some(Principal { id: "g-1".into(), name: "Ana".into() }),
+            by: Some(Cow::Owned(Principal { id: "g-1".into(), name: "Ana".into() })),
             events: vec![br#"{"Added":{"id":1}}"#, br#""Cleared""#],
         };
         seal(&address(), &header, &changes, &body)

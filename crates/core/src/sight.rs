@@ -1,5 +1,7 @@
 //! Who looks, and what that look may know.
 
+use std::{ops::Deref, sync::Arc};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,16 +14,33 @@ pub struct Principal {
     pub name: String,
 }
 
-/// A principal together with its roles, as it stands before an actor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Viewer {
+/// A principal together with its roles, as it stands before an actor. Clones share it: every command carries one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Viewer(Arc<Bearer>);
+
+/// What a [`Viewer`] derefs to.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bearer {
     /// Who.
     pub principal: Principal,
     /// The token's roles, sorted.
     pub roles: Vec<String>,
 }
 
+impl Deref for Viewer {
+    type Target = Bearer;
+
+    fn deref(&self) -> &Bearer {
+        &self.0
+    }
+}
+
 impl Viewer {
+    /// This principal with these roles.
+    pub fn new(principal: Principal, roles: Vec<String>) -> Self {
+        Self(Arc::new(Bearer { principal, roles }))
+    }
+
     /// Whether the token carries this role.
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|r| r == role)

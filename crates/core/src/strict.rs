@@ -19,8 +19,16 @@ const EXACT_MAX: u64 = (1 << 53) - 1;
 /// # Errors
 /// The [`Code`] that says what is wrong with it.
 pub fn check(text: &[u8]) -> Result<(), Code> {
+    check_within(0, text)
+}
+
+/// The same of a part of a text that lies this deep in it.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_within(depth: usize, text: &[u8]) -> Result<(), Code> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let checked = Strict { depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let checked = Strict { depth }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     checked.map_err(|error| code_of(&error.to_string()))
 }
 

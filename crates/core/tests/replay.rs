@@ -207,7 +207,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn viewer(who: u8) -> Viewer {
-    Viewer { principal: Principal { id: format!("p{who}"), name: String::new() }, roles: vec![] }
+    Viewer::new(Principal { id: format!("p{who}"), name: String::new() }, vec![])
 }
 
 fn bytes(command: &Command) -> Arc<[u8]> {

@@ -183,12 +183,11 @@ impl Engine {
 
     /// A command whose answer is a frame to this connection.
     pub fn send(&self, address: &Address, by: Viewer, id: CommandId, command: Arc<[u8]>, outlet: &Arc<dyn Outlet>) {
-        let actor: Arc<str> = address.actor().into();
-        let command_id = id.to_string().into_boxed_str();
-        let reply = || Reply::Wire { outlet: outlet.clone(), actor: actor.clone(), command_id: command_id.clone() };
+        let command_id: Arc<str> = id.to_string().into();
+        let reply = || Reply::Wire { outlet: outlet.clone(), command_id: command_id.clone() };
         let input = Message::Input { stimulus: Stimulus::Command { by, id: Some(id), command }, reply: reply() };
         if let Err(failure) = self.post(address, input) {
-            reply().send(Err(failure));
+            reply().send(&address.actor(), Err(failure));
         }
     }
 

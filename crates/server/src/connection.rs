@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     outlet: Arc<dyn Outlet>,
     pace: Pace,
     followed: BTreeMap<(Address, As), Followed>,
+    /// The actor that was named last: most clients talk to one.
+    named: Option<(Box<str>, Address)>,
     _held: Held<String>,
 }
 
@@ -66,7 +68,7 @@ impl Connection {
         let held = host.api.admission.enter(&session)?;
         let pace = host.api.admission.pace();
         let outlet: Arc<dyn Outlet> = outbound.clone();
-        Ok(Self { host, session, outbound, outlet, pace, followed: BTreeMap::new(), _held: held })
+        Ok(Self { host, session, outbound, outlet, pace, followed: BTreeMap::new(), named: None, _held: held })
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -125,12 +127,17 @@ impl Connection {
         }
     }
 
-    fn address(&self, actor: &str) -> Result<Address, Failure> {
-        Address::in_tenant(&self.session.tenant, actor).map_err(|_| Code::BadName.into())
+    fn address(&mut self, actor: &str) -> Result<Address, Failure> {
+        if let Some((_, address)) = self.named.as_ref().filter(|(name, _)| **name == *actor) {
+            return Ok(address.clone());
+        }
+        let address = Address::in_tenant(&self.session.tenant, actor).map_err(|_| Code::BadName)?;
+        self.named = Some((actor.into(), address.clone()));
+        Ok(address)
     }
 
     /// The actor's address, if this connection may ask anything of it now.
-    fn admit(&self, actor: &str) -> Result<Address, Failure> {
+    fn admit(&mut self, actor: &str) -> Result<Address, Failure> {
         let address = self.address(actor)?;
         self.check()?;
         self.host.api.admission.spend(&self.session)?;
@@ -223,7 +230,7 @@ impl Connection {
         }
     }
 
-    fn send(&self, actor: &str, id: CommandId, command: Arc<[u8]>) {
+    fn send(&mut self, actor: &str, id: CommandId, command: Arc<[u8]>) {
         let admitted = self.admit(actor).and_then(|address| {
             self.host.api.engine.kind(&address.kind)?;
             if self.outbound.begin_command() { Ok(address) } else { Err(Code::InFlight.into()) }

@@ -75,7 +75,7 @@ pub(super) fn guest_name(name: &str) -> Result<&str, Failure> {
 pub(super) fn issue(config: &IdentityConfig, world: &dyn World, name: &str) -> Result<Guest, Failure> {
     let issued = Time(world.now().0 / 1000 * 1000);
     let id = format!("{GUEST_PREFIX}{}", world.letters(GUEST_LETTERS));
-    let viewer = Viewer { principal: Principal { id, name: name.into() }, roles: vec![GUEST_ROLE.into()] };
+    let viewer = Viewer::new(Principal { id, name: name.into() }, vec![GUEST_ROLE.into()]);
     let session = Session { viewer, tenant: config.default_tenant.clone(), issued, expires: issued.after(GUEST_TOKEN) };
     let mut header = Header::new(Algorithm::HS256);
     header.kid = Some(GUEST.into());
@@ -170,7 +170,7 @@ impl Claims {
         }
         roles.sort_unstable();
         roles.dedup();
-        Ok(Viewer { principal: Principal { id: self.sub, name }, roles })
+        Ok(Viewer::new(Principal { id: self.sub, name }, roles))
     }
 
     /// When it was issued and when it expires, if it counts now.

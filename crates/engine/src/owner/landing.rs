@@ -128,10 +128,10 @@ impl Owner {
             Item::Reveal { reply, heard, .. } => drop(reply.send(heard)),
             Item::Request { reply, asked, .. } => drop(reply.send(asked)),
             Item::Parked { reply, parked } => drop(reply.send(Ok(parked))),
-            Item::Input { reply, verdict: Verdict::Refused(failure), .. } => reply.send(Err(failure)),
+            Item::Input { reply, verdict: Verdict::Refused(failure), .. } => reply.send(&self.actor, Err(failure)),
             Item::Input { reply, verdict: Verdict::Accepted { position, etag, again }, .. } => {
                 let etag = etag.or_else(|| self.watchers.etag_of(reply.connection()?, publishes));
-                reply.send(Ok(Accepted { position, etag, again }));
+                reply.send(&self.actor, Ok(Accepted { position, etag, again }));
             }
             Item::Watch { watch, sight: Ok(sight) } => {
                 if let Some(transition) = self.watchers.watch(watch, sight) {

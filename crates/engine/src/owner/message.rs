@@ -105,7 +105,7 @@ pub struct Accepted {
 /// Where an input's answer goes.
 pub(crate) enum Reply {
     /// To a connection, as a frame.
-    Wire { outlet: Arc<dyn Outlet>, actor: Arc<str>, command_id: Box<str> },
+    Wire { outlet: Arc<dyn Outlet>, command_id: Arc<str> },
     /// To a caller; with the etag of its view if `with_etag`.
     Call { reply: oneshot::Sender<Result<Accepted, Failure>>, with_etag: bool },
     /// Nowhere.
@@ -122,13 +122,14 @@ impl Reply {
         if let Self::Wire { outlet, .. } = self { Some(outlet.id()) } else { None }
     }
 
-    pub(crate) fn send(self, answer: Result<Accepted, Failure>) {
+    /// Answer; `actor` is who answers, as `kind/id`.
+    pub(crate) fn send(self, actor: &str, answer: Result<Accepted, Failure>) {
         match self {
             Self::Nobody => {}
             // A caller that went away before its answer has lost nothing: it asks again with the same id.
             Self::Call { reply, .. } => drop(reply.send(answer)),
-            Self::Wire { outlet, actor, command_id } => {
-                outlet.push(Outgoing::Frame(answer_frame(&actor, &command_id, &answer)));
+            Self::Wire { outlet, command_id } => {
+                outlet.push(Outgoing::Frame(answer_frame(actor, &command_id, &answer)));
             }
         }
     }

@@ -135,7 +135,7 @@ async fn refuse_all(shared: &Shared, address: &Address, actor: &Arc<str>, inheri
 
 fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
     match message {
-        Message::Input { reply, .. } => reply.send(Err(failure.clone())),
+        Message::Input { reply, .. } => reply.send(actor, Err(failure.clone())),
         Message::Look { reply, .. } => drop(reply.send(Err(failure.clone()))),
         Message::Reveal { reply, .. } => drop(reply.send(Err(failure.clone()))),
         Message::Request { reply, .. } => drop(reply.send(Err(failure.clone()))),
@@ -186,6 +186,9 @@ impl Owner {
             // Others may have written while the actor slept here.
             self.refresh();
         }
+        // Moved only when it must ring earlier, or has rung: most rounds end long before.
+        let timer = tokio::time::sleep_until(self.timer());
+        tokio::pin!(timer);
         loop {
             if self.append.is_none()
                 && let Some(failure) = self.broken.take()
@@ -196,7 +199,10 @@ impl Owner {
             if self.broken.is_none() && self.go_on().await {
                 return;
             }
-            let timer = self.timer();
+            let next = self.timer();
+            if next < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(next);
+            }
             tokio::select! {
                 biased;
                 landed = async { self.append.as_mut().expect("guarded").await }, if self.append.is_some() => {
@@ -207,7 +213,7 @@ impl Owner {
                     let Some(message) = message else { return };
                     self.take_some(*message);
                 }
-                () = tokio::time::sleep_until(timer) => self.announce(),
+                () = &mut timer => self.announce(),
                 () = self.shared.drained(), if !self.shared.is_draining() => {}
             }
         }

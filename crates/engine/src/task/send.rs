@@ -47,7 +47,7 @@ impl Worker for Send {
 /// The sender as the receiver's rules see it.
 fn sender(address: &Address) -> Viewer {
     let principal = Principal { id: format!("{ACTOR_PREFIX}{}", address.actor()), name: address.id.to_string() };
-    Viewer { principal, roles: vec!["actor".to_owned()] }
+    Viewer::new(principal, vec!["actor".to_owned()])
 }
 
 fn command_id(job: &Job) -> CommandId {

@@ -270,7 +270,7 @@ impl Person {
         let principal = Principal { id: id.to_owned(), name: String::new() };
         let unique: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         Self {
-            viewer: Viewer { principal, roles },
+            viewer: Viewer::new(principal, roles),
             outbox: OutboxId { stamp: DAWN, unique },
             connection,
             host: None,

@@ -88,8 +88,8 @@ impl Actor for Counter {
 
     fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
         match input {
-            Input::Created { by, config } if config.private => draft.emit(Event::Owned(by.principal.id)),
-            Input::Created { by, config } if config.closed => draft.emit(Event::Closed(by.principal.id)),
+            Input::Created { by, config } if config.private => draft.emit(Event::Owned(by.principal.id.clone())),
+            Input::Created { by, config } if config.closed => draft.emit(Event::Closed(by.principal.id.clone())),
             Input::Command { by, command } => return Self::command(draft, &by.principal.id, command),
             _ => {}
         }

@@ -165,7 +165,7 @@ fn claims(changes: Value) -> Value {
 
 fn session(tenant: &str, id: &str) -> Session {
     let principal = Principal { id: id.into(), name: String::new() };
-    let viewer = Viewer { principal, roles: vec![] };
+    let viewer = Viewer::new(principal, vec![]);
     Session { viewer, tenant: name(tenant), issued: Time(NOW * 1000), expires: Time((NOW + 3600) * 1000) }
 }
 

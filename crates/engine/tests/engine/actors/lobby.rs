@@ -38,8 +38,8 @@ impl Actor for Lobby {
 
     fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
         match input {
-            Input::Joined { who } => draft.emit(Event::Came(who.principal.id)),
-            Input::Left { who } => draft.emit(Event::Went(who.principal.id)),
+            Input::Joined { who } => draft.emit(Event::Came(who.principal.id.clone())),
+            Input::Left { who } => draft.emit(Event::Went(who.principal.id.clone())),
             _ => {}
         }
         Ok(())
