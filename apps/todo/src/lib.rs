@@ -82,7 +82,7 @@ impl Actor for TodoList {
                 let title = checked(config.title.as_deref().unwrap_or("Todo list"))?;
                 draft.emit(TodoEvent::ListRenamed { title });
             }
-            Input::Command { by, command } => command_of(draft, by.principal, command)?,
+            Input::Command { by, command } => command_of(draft, by.principal.clone(), command)?,
             // Anybody with the link may also end it; there is nothing to wait for and nobody to tell.
             Input::Retire { .. } | Input::Joined { .. } | Input::Left { .. } => {}
             Input::Wake { .. } | Input::Reported { .. } => {}
