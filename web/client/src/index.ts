@@ -1,5 +1,6 @@
 export { createClient } from "./client.js";
 export type { Clock } from "./clock.js";
+export { Code, CODES, type CodeName, type CodeRow } from "./codes.js";
 export { DormouseError, kindOfCode, type KindOfError } from "./errors.js";
 export type { As, Person, Principal, ResumedKind } from "./frames.js";
 export type { FetchLike } from "./http.js";

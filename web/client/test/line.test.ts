@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { backoffMs } from "../src/backoff.js";
+import { Code, CODES } from "../src/index.js";
 import { kindOfClose, kindOfCode } from "../src/errors.js";
 import { nextDeadline } from "../src/session/reduce.js";
 import { OUTBOX, pos, Script, TODO, welcome } from "./support/script.js";
@@ -13,6 +14,13 @@ describe("codes", () => {
     [0, "retry"],
     [5000, "retry"],
   ])("%i asks to %s", (code, kind) => expect(kindOfCode(code)).toBe(kind));
+
+  it("of the table ask for what their range says, under a name and a member of their own", () => {
+    expect(CODES.map(({ code, action }) => [code, action])).toEqual(CODES.map(({ code }) => [code, kindOfCode(code)]));
+    expect(CODES.map(({ code }) => code)).toEqual(Object.values(Code));
+    expect(new Set(CODES.map(({ name }) => name)).size).toBe(CODES.length);
+    expect([Code.NotFound, CODES.find(({ code }) => code === Code.NotFound)?.name]).toEqual([4404, "not_found"]);
+  });
 
   it.each([
     [1006, "retry"],

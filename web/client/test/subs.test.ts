@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Code } from "../src/codes.js";
 import type { PatchOp } from "../src/patch.js";
 import { etag, pos, Script, TODO } from "./support/script.js";
 
@@ -96,7 +97,7 @@ describe("a view", () => {
 
   it("of a retired actor ends, and is not asked for again", () => {
     const script = new Script().open().watching({ n: 1 }).drop().reopen().frame(resumed("gone", 2));
-    expect(script.of("ended")).toMatchObject([{ fault: { name: "gone", kind: "stop" } }]);
+    expect(script.of("ended")).toMatchObject([{ fault: { code: Code.Gone, name: "gone", kind: "stop" } }]);
     expect([script.subStatus, script.status]).toEqual(["closed", "live"]);
     expect(script.drop().reopen().sent).toEqual([]);
     expect(script.frame(snapshot(3, {})).effects).toEqual([]);

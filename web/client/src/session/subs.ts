@@ -1,5 +1,6 @@
 /** Wire subscriptions: at most one of each `as` per actor, resumed from where they stand. */
 import { backoffMs } from "../backoff.js";
+import { Code } from "../codes.js";
 import { faultOfWire, type Fault } from "../errors.js";
 import type { ErrorFrame, Events, Patch, Resumed, Snapshot } from "../frames.js";
 import { ANSWER_MS, EARLY_PATCHES_MAX, GAP_MS, LINGER_MS } from "../limits.js";
@@ -194,7 +195,7 @@ function noteOf(sub: Sub, frame: Resumed, at: number): ResumedNote {
 
 function goneFault(frame: Resumed): Fault {
   const message = frame.message ?? "The actor was retired.";
-  return { code: frame.code ?? 0, name: "gone", message, kind: "stop" };
+  return { code: frame.code ?? Code.Gone, name: "gone", message, kind: "stop" };
 }
 
 function viewSub(step: Step, actor: string): Sub | undefined {

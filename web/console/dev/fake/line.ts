@@ -1,11 +1,12 @@
 // The wire to the host in memory: a fetch and a WebSocket for the real SDK, so that what is seen and tested is its
 // outbox, its overlays and its plug. Speaks as much of docs/protocol.md as the console uses; views come as snapshots.
+import { Code } from "@dormouse/client";
 import type { Person } from "../../src/sdk";
 import type { Command } from "../../src/apps/todo/types";
 import { type FakeHost, type FakeRoom, positionOf } from "./host";
 import { Refused } from "./rules";
 
-const NOT_FOUND = { code: 4404, name: "not_found", message: "There is no such actor, or you may not see it." };
+const NOT_FOUND = { code: Code.NotFound, name: "not_found", message: "There is no such actor, or you may not see it." };
 
 const base64 = (text: string) =>
   btoa(String.fromCharCode(...new TextEncoder().encode(text)))
@@ -43,7 +44,7 @@ function route(
 ): Answer {
   const [kind, id, what] = url.pathname.split("/").filter(Boolean).slice(1);
   const number = (name: string, otherwise: number) => Number(url.searchParams.get(name) ?? otherwise);
-  if (host.down) return [503, { error: { code: 1503, name: "unavailable", message: "The host is down." } }];
+  if (host.down) return [503, { error: { code: Code.Unavailable, name: "unavailable", message: "The host is down." } }];
   if (kind === "guest") return [201, guest(host, body.name as string | undefined)];
   if (kind === undefined) return [200, host.info()];
   if (id === undefined && method === "POST")

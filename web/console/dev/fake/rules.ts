@@ -1,4 +1,5 @@
 // The todo rules again, in TypeScript, so that the page can be seen and tested without a host.
+import { Code } from "@dormouse/client";
 import type { Person } from "../../src/sdk";
 import { type Command, type Item, ITEMS_MAX, TITLE_MAX, type TodoView } from "../../src/apps/todo/types";
 
@@ -25,8 +26,8 @@ const REASONS = {
 };
 
 export class Refused extends Error {
-  readonly code = 4422;
-  override readonly name = "refused";
+  readonly code = Code.Rejected;
+  override readonly name = "rejected";
   constructor(readonly reason: keyof typeof REASONS) {
     super(REASONS[reason]);
   }

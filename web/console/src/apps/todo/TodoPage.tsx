@@ -1,4 +1,5 @@
 // A shared list: this device's plate, who is here, and the history; on wide screens a second device beside it.
+import { Code } from "@dormouse/client";
 import { DormouseProvider } from "@dormouse/react";
 import { useEffect, useMemo, useState } from "react";
 import { useHistory } from "../../live/useHistory";
@@ -45,9 +46,9 @@ export default function TodoPage({ id }: { id: string }) {
   }, [title, view]);
 
   // Said when one comes too late, or to everybody who is in it.
-  if (error?.name === "gone") return <RoomGone />;
-  if (error && (error.code === 4404 || !view))
-    return <RoomNotFound words={error.code === 4404 ? undefined : error.message} />;
+  if (error?.code === Code.Gone) return <RoomGone />;
+  if (error && (error.code === Code.NotFound || !view))
+    return <RoomNotFound words={error.code === Code.NotFound ? undefined : error.message} />;
   return (
     <>
       <TopBar title={view ? title : "List"} parent>

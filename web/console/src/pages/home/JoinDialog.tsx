@@ -1,4 +1,5 @@
 // Join by code: an id, or the whole link that somebody sent.
+import { Code, DormouseError } from "@dormouse/client";
 import { APPS } from "../../apps";
 import { navigate } from "../../router";
 import type { Client, HostInfo } from "../../sdk";
@@ -36,7 +37,7 @@ async function exists(client: Client, kind: string, id: string): Promise<boolean
     await client.actor(kind).get(id).history({ buckets: 1 });
     return true;
   } catch (error) {
-    if ((error as { code?: number }).code === 4404) return false;
+    if (error instanceof DormouseError && error.code === Code.NotFound) return false;
     throw error;
   }
 }
