@@ -9,7 +9,7 @@ import type {
   ResumedNote,
   Status,
 } from "@dormouse/client";
-import type { TodoTypes } from "./apps/todo/types";
+import type { Kinds as PageKinds } from "./generated/kinds";
 
 export type {
   ActorTypes,
@@ -23,9 +23,8 @@ export type {
   ViewAt,
 } from "@dormouse/client";
 
-/** The kinds that have a page here; the list knows of others. */
-export interface Kinds {
-  todo: TodoTypes;
+/** The kinds of the app that this console is built with, and any other that a host may name: those stand in the list. */
+export interface Kinds extends PageKinds {
   [kind: string]: ActorTypes;
 }
 export type Client = AnyClient<Kinds>;

@@ -1,13 +1,10 @@
 // A guest who talks HTTP only: prepares rooms, and reads what the host itself holds.
-export interface Item {
-  title: string;
-  done: boolean;
-  by: { id: string; name: string };
-}
+import type { TodoCommand, TodoView } from "../../console/src/generated/todo.ts";
+
 export interface Moment {
   position: string;
   etag: string;
-  view: { title: string; items: Record<string, Item>; pending_count: number };
+  view: TodoView;
 }
 
 /** Requests under way at once while a long list is filled. */
@@ -46,7 +43,7 @@ export class Guest {
     }
   }
 
-  send(id: string, command: unknown): Promise<unknown> {
+  send(id: string, command: TodoCommand): Promise<unknown> {
     return this.#ask("POST", `/v1/todo/${id}/commands`, { command });
   }
 

@@ -1,6 +1,6 @@
 // A host in memory: rooms with every state they had, who watches, and the figures of /v1.
 import type { Activity, HostInfo, Person, Row, SignalNote } from "../../src/sdk";
-import type { Command, TodoView } from "../../src/apps/todo/types";
+import type { TodoCommand, TodoView } from "../../src/generated/todo";
 import { decide, empty, evolve, type State, type TodoEvent } from "./rules";
 
 interface Commit {
@@ -42,7 +42,7 @@ export class FakeRoom {
     );
   }
 
-  act(command: Command, by: Person, at = Date.now()): string {
+  act(command: TodoCommand, by: Person, at = Date.now()): string {
     const event = decide(this.head.state, command, by, at);
     this.commits.push({ seq: this.head.seq + 1, at, event, state: evolve(this.head.state, event) });
     this.changed();

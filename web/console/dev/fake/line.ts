@@ -2,7 +2,7 @@
 // outbox, its overlays and its plug. Speaks as much of docs/protocol.md as the console uses; views come as snapshots.
 import { Code } from "@dormouse/client";
 import type { Person } from "../../src/sdk";
-import type { Command } from "../../src/apps/todo/types";
+import type { TodoCommand } from "../../src/generated/todo";
 import { type FakeHost, type FakeRoom, positionOf } from "./host";
 import { Refused } from "./rules";
 
@@ -97,7 +97,7 @@ interface Frame {
   actor?: string;
   from?: string;
   command_id?: string;
-  command?: Command;
+  command?: TodoCommand;
   signal?: unknown;
   outbox?: string;
 }

@@ -1,7 +1,8 @@
 // The todo rules again, in TypeScript, so that the page can be seen and tested without a host.
 import { Code } from "@dormouse/client";
 import type { Person } from "../../src/sdk";
-import { type Command, type Item, ITEMS_MAX, TITLE_MAX, type TodoView } from "../../src/apps/todo/types";
+import { ITEMS_MAX, TITLE_MAX } from "../../src/apps/todo/words";
+import type { Item, TodoCommand, TodoView } from "../../src/generated/todo";
 
 export type TodoEvent =
   | { type: "todo_added"; id: string; title: string; by: Person; at: number }
@@ -33,7 +34,7 @@ export class Refused extends Error {
   }
 }
 
-export function decide(state: State, command: Command, by: Person, at: number): TodoEvent {
+export function decide(state: State, command: TodoCommand, by: Person, at: number): TodoEvent {
   const { items } = state.view;
   const known = (id: string) => {
     if (!items[id]) throw new Refused("no_such_item");

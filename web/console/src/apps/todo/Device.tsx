@@ -1,5 +1,6 @@
 // The plate of one device: the list as it is seen there, and its own line to the host.
 import { type ReactNode, useCallback, useMemo, useRef, useState } from "react";
+import type { Item, TodoView } from "../../generated/todo";
 import { usePlug } from "../../live/useClient";
 import type { Looking } from "../../live/useHistory";
 import { offline } from "../../live/words";
@@ -15,7 +16,6 @@ import { AddField } from "./AddField";
 import { Items } from "./Items";
 import type { RowActions } from "./ItemRow";
 import { rows } from "./rows";
-import type { Item, TodoView } from "./types";
 import { bringBack, type useTodo } from "./useTodo";
 
 type Room = ReturnType<typeof useTodo>;

@@ -5,7 +5,7 @@ import { exact, moment, day, span } from "../../ui/time";
 import { TraceSlider } from "../../ui/Trace";
 import { useNow } from "../../ui/useNow";
 import { figure, plural } from "../../ui/words";
-import type { TodoView } from "./types";
+import type { TodoView } from "../../generated/todo";
 
 /** A nap shorter than this needs no word under it. */
 const WORTH_A_WORD = 3_600_000;

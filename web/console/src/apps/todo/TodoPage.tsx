@@ -2,6 +2,7 @@
 import { Code } from "@dormouse/client";
 import { DormouseProvider } from "@dormouse/react";
 import { useEffect, useMemo, useState } from "react";
+import type { TodoView } from "../../generated/todo";
 import { useHistory } from "../../live/useHistory";
 import type { Presence } from "../../live/usePresence";
 import { useSeats } from "../../live/useSeats";
@@ -21,9 +22,8 @@ import { TopBar } from "../../ui/TopBar";
 import { Device, useClear } from "./Device";
 import { byCreation } from "./reduce";
 import { TimeBar } from "./TimeBar";
-import { TITLE_MAX, type TodoView } from "./types";
 import { useTodo } from "./useTodo";
-import { things, UNTITLED } from "./words";
+import { things, TITLE_MAX, UNTITLED } from "./words";
 import "./todo.css";
 
 type Room = ReturnType<typeof useTodo>;

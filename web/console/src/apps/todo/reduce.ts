@@ -1,8 +1,8 @@
 // What a command will do to the view, before the host says so. The SDK runs these over every newer confirmed view,
 // so each takes the view as it is by then: an item that is gone stays gone, and the rules will refuse the command. A view
 // may have the command already, because it can arrive before the answer; doing it once more must then change nothing.
+import type { Item, TodoCommand, TodoView } from "../../generated/todo";
 import type { Person } from "../../sdk";
-import type { Command, Item, TodoView } from "./types";
 
 /** Items that the host has not numbered yet: `~1`, `~2` … in the order in which they were added here. */
 const WAITING = "~";
@@ -31,7 +31,7 @@ export interface Draft {
   done: boolean;
 }
 
-export function draftOf(view: TodoView | null, command: Command, by: Person): Draft {
+export function draftOf(view: TodoView | null, command: TodoCommand, by: Person): Draft {
   const items = view?.items ?? {};
   const twins =
     command.type === "add_todo"
@@ -41,7 +41,7 @@ export function draftOf(view: TodoView | null, command: Command, by: Person): Dr
   return { id: waitingId(), by, at: Date.now(), known: new Set(Object.keys(items)), nth: twins + 1, done };
 }
 
-export function reduce(view: TodoView, command: Command, draft: Draft): TodoView {
+export function reduce(view: TodoView, command: TodoCommand, draft: Draft): TodoView {
   switch (command.type) {
     case "add_todo":
       return add(view, command.title.trim(), draft);

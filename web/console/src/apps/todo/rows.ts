@@ -1,6 +1,6 @@
 // The rows that a plate shows: the list with my waiting changes, and for a while what was refused.
+import type { Item, TodoView } from "../../generated/todo";
 import { byCreation, isWaitingId } from "./reduce";
-import type { Item, TodoView } from "./types";
 
 /** A change that the rules refused. It stands where it happened, with the reason, and then goes. */
 export interface Refused {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Item, TodoCommand, TodoView } from "../../generated/todo";
 import { byCreation, type Draft, draftOf, isWaitingId, reduce } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
-import type { Command, Item, TodoView } from "./types";
 import { things, titleProblem } from "./words";
 
 const ANA = { id: "ana", name: "Ana" };
@@ -21,7 +21,7 @@ const view = (items: Record<string, Item>, title = "Market"): TodoView => ({
 });
 const base = view({ "1": item("Eggs"), "2": item("Salt", { done: true }) });
 
-function once(from: TodoView, command: Command): { draft: Draft; after: TodoView } {
+function once(from: TodoView, command: TodoCommand): { draft: Draft; after: TodoView } {
   const draft = draftOf(from, command, ME);
   return { draft, after: reduce(from, command, draft) };
 }
@@ -57,14 +57,14 @@ describe("what a command will do", () => {
 
   it("renames the list", () => expect(once(base, { type: "rename_list", title: " Fair " }).after.title).toBe("Fair"));
 
-  it.each<Command>([
+  it.each<TodoCommand>([
     { type: "update_todo", id: "9", title: "x" },
     { type: "toggle_todo", id: "9" },
   ])("leaves an item that is gone gone: $type", (command) => {
     expect(once(base, command).after.items).toEqual(base.items);
   });
 
-  it.each<Command>([
+  it.each<TodoCommand>([
     { type: "update_todo", id: "1", title: "Six eggs" },
     { type: "toggle_todo", id: "1" },
     { type: "delete_todo", id: "1" },
@@ -76,7 +76,7 @@ describe("what a command will do", () => {
   });
 
   it("does not show a new thing twice when the view is faster than the answer", () => {
-    const command: Command = { type: "add_todo", title: "Tape" };
+    const command: TodoCommand = { type: "add_todo", title: "Tape" };
     const { draft } = once(base, command);
     const confirmed = view({ ...base.items, "3": item("Tape", { by: ME }) });
     expect(Object.keys(reduce(confirmed, command, draft).items)).toEqual(["1", "2", "3"]);
@@ -86,7 +86,7 @@ describe("what a command will do", () => {
   });
 
   it("keeps the same words twice as two things", () => {
-    const command: Command = { type: "add_todo", title: "Tape" };
+    const command: TodoCommand = { type: "add_todo", title: "Tape" };
     const first = once(base, command);
     const second = once(first.after, command);
     const confirmed = view({ ...base.items, "3": item("Tape", { by: ME }) });

@@ -1,7 +1,8 @@
 // One device's look at one list: the room, the commands, what was refused.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useActor } from "@dormouse/react";
-import type { Person } from "../../sdk";
+import type { Item, TodoCommand, TodoTypes, TodoView } from "../../generated/todo";
+import type { Handle, Person } from "../../sdk";
 import { usePrincipal } from "../../live/useClient";
 import { useLine } from "../../live/useLine";
 import { usePresence, useTyping } from "../../live/usePresence";
@@ -9,13 +10,12 @@ import { refused as inWords } from "../../live/words";
 import { place } from "../../ui/position";
 import { draftOf, type Draft, reduce } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
-import type { Command, Item, TodoHandle, TodoTypes, TodoView } from "./types";
 
 /** How long a refused row stays to be read, and a new one keeps its wash. */
 const REFUSED_STAYS = 8000;
 const WASH_STAYS = 2000;
 
-export type Run = (command: Command) => Promise<{ position: string } | undefined>;
+export type Run = (command: TodoCommand) => Promise<{ position: string } | undefined>;
 
 export function useTodo(id: string, remembered?: string) {
   const actor = useActor<TodoTypes>("todo", id);
@@ -33,7 +33,7 @@ export function useTodo(id: string, remembered?: string) {
   return { handle, principal, view, position, pending, resumed, error, list, fresh, line, people, typing, say, run };
 }
 
-function useCommands(handle: TodoHandle, view: TodoView | null, principal: Person | null) {
+function useCommands(handle: Handle<TodoTypes>, view: TodoView | null, principal: Person | null) {
   const [refusals, setRefusals] = useState<readonly Refused[]>([]);
   const [own, setOwn] = useState<ReadonlySet<number>>(new Set());
   const latest = useRef({ view, principal });
@@ -62,7 +62,7 @@ function useCommands(handle: TodoHandle, view: TodoView | null, principal: Perso
 let keys = 0;
 
 /** Where a refusal stands: on its row, or for what has no row (`""`) above the field. */
-function refusal(command: Command, draft: Draft, before: TodoView | null, words: string): Refused {
+function refusal(command: TodoCommand, draft: Draft, before: TodoView | null, words: string): Refused {
   const key = ++keys;
   if (command.type === "add_todo") {
     const item: Item = { title: command.title, done: false, by: draft.by, created_at: draft.at };
@@ -105,12 +105,18 @@ function useFresh(confirmed: TodoView | null, me: string | undefined): ReadonlyS
  * Deleted things come back as new ones: history is not undone, it goes on. A thing that was done is ticked again,
  * by the id that its own event gives.
  */
-export async function bringBack(handle: TodoHandle, run: Run, items: readonly Item[]): Promise<void> {
+export async function bringBack(handle: Handle<TodoTypes>, run: Run, items: readonly Item[]): Promise<void> {
   for (const item of items) {
     const added = await run({ type: "add_todo", title: item.title });
     if (!added || !item.done) continue;
     const page = await handle.events({ afterSeq: place(added.position).seq - 1, limit: 1 });
-    const event = page.events[0]?.event;
-    if (event?.type === "todo_added") await run({ type: "toggle_todo", id: event.id });
+    const id = addedIn(page.events[0]?.event);
+    if (id !== undefined) await run({ type: "toggle_todo", id });
   }
+}
+
+/** What the rules reveal has no schema, so it is read with care. */
+function addedIn(event: unknown): string | undefined {
+  const { type, id } = (event ?? {}) as { type?: unknown; id?: unknown };
+  return type === "todo_added" && typeof id === "string" ? id : undefined;
 }

@@ -1,6 +1,9 @@
 // What the list says.
 import { plural } from "../../ui/words";
-import { TITLE_MAX } from "./types";
+
+/** The bounds of the rules, which their schema does not tell. */
+export const TITLE_MAX = 200;
+export const ITEMS_MAX = 500;
 
 export const UNTITLED = "Todo list";
 
