@@ -27,6 +27,11 @@ export type {
 export interface Kinds extends PageKinds {
   [kind: string]: ActorTypes;
 }
+declare module "@dormouse/react" {
+  interface Register {
+    kinds: Kinds;
+  }
+}
 export type Client = AnyClient<Kinds>;
 export type Row = ActorRow;
 /** What the line of a room is judged by. */

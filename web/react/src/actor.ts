@@ -4,6 +4,7 @@
  */
 import type { Accepted, ActorTypes, DormouseError, Handle, Pending, Person, SendOptions, Status, ViewSubscription } from "@dormouse/client";
 import { useMemo, useSyncExternalStore } from "react";
+import type { AppKinds } from "./kinds.js";
 import { useClient } from "./provider.js";
 
 export interface Actor<T extends ActorTypes> {
@@ -20,9 +21,9 @@ export interface Actor<T extends ActorTypes> {
   readonly subscription: ViewSubscription<T["view"]> | null;
 }
 
-export function useActor<T extends ActorTypes = ActorTypes>(kind: string, id: string): Actor<T> {
-  const client = useClient<Record<string, T>>();
-  const store = useMemo(() => storeOf<T>(client.actor(kind).get(id), () => client.status), [client, kind, id]);
+export function useActor<N extends keyof AppKinds & string>(kind: N, id: string): Actor<AppKinds[N]> {
+  const client = useClient();
+  const store = useMemo(() => storeOf(client.actor(kind).get(id), () => client.status), [client, kind, id]);
   return useSyncExternalStore(store.subscribe, store.get, store.get);
 }
 

@@ -1,5 +1,6 @@
 import type { Client, Kinds } from "@dormouse/client";
 import { createContext, useContext, type ReactNode } from "react";
+import type { AppKinds } from "./kinds.js";
 
 const ClientContext = createContext<Client | null>(null);
 
@@ -10,12 +11,12 @@ export interface DormouseProviderProps<K extends Kinds> {
 }
 
 export function DormouseProvider<K extends Kinds>({ client, children }: DormouseProviderProps<K>): ReactNode {
-  // A context has one type for all applications; `useClient<K>` gives theirs back.
+  // A context has one type for all applications; `useClient` gives theirs back.
   return <ClientContext.Provider value={client as unknown as Client}>{children}</ClientContext.Provider>;
 }
 
-export function useClient<K extends Kinds = Kinds>(): Client<K> {
+export function useClient(): Client<AppKinds> {
   const client = useContext(ClientContext);
   if (client === null) throw new Error("useClient needs a DormouseProvider around it");
-  return client as unknown as Client<K>;
+  return client as unknown as Client<AppKinds>;
 }

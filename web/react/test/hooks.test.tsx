@@ -10,6 +10,11 @@ interface List extends ActorTypes {
   command: { text: string };
   view: ListView;
 }
+declare module "../src/kinds.js" {
+  interface Register {
+    kinds: { list: List };
+  }
+}
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
 
 let clock: FakeClock;
@@ -39,7 +44,7 @@ const subscriptions = (): number => [...host.connections.values()].reduce((sum, 
 let send: (text: string) => Promise<unknown>;
 
 function Todo({ id }: { id: string }): ReactNode {
-  const list = useActor<List>("list", id);
+  const list = useActor("list", id);
   send = (text) => list.send({ text }, { optimistic: (view) => ({ ...view, count: view.count + 1 }) });
   return <p>{`${id} ${list.status} ${list.view?.count ?? "none"} ${list.pending.length}`}</p>;
 }

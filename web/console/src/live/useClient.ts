@@ -1,10 +1,10 @@
 // What @dormouse/react leaves to the application: who I am, and the plug.
 import { useCallback, useReducer, useSyncExternalStore } from "react";
 import { useClient } from "@dormouse/react";
-import type { Kinds, Principal } from "../sdk";
+import type { Principal } from "../sdk";
 
 export function usePrincipal(): Principal | null {
-  const client = useClient<Kinds>();
+  const client = useClient();
   return useSyncExternalStore(
     useCallback((fn) => client.onChange(fn), [client]),
     () => client.principal,
@@ -15,7 +15,7 @@ export function usePrincipal(): Principal | null {
 const pulled = new WeakSet<object>();
 
 export function usePlug() {
-  const client = useClient<Kinds>();
+  const client = useClient();
   const [, changed] = useReducer((n: number) => n + 1, 0);
   const toggle = useCallback(() => {
     if (pulled.delete(client)) client.plug();

@@ -18,7 +18,7 @@ const WASH_STAYS = 2000;
 export type Run = (command: TodoCommand) => Promise<{ position: string } | undefined>;
 
 export function useTodo(id: string, remembered?: string) {
-  const actor = useActor<TodoTypes>("todo", id);
+  const actor = useActor("todo", id);
   const { handle, subscription, status, position, pending, here, error } = actor;
   const principal = usePrincipal();
   const view = actor.view ?? null;
