@@ -5,6 +5,7 @@ import { Feed } from "./feed.js";
 import { backoffMs } from "./backoff.js";
 import type { Signal } from "./frames.js";
 import { isPosition } from "./position.js";
+import type { Taker } from "./restored.js";
 import type { Session } from "./session.js";
 import type { Optimistic } from "./session/state.js";
 import type {
@@ -42,6 +43,7 @@ function handleOf<T extends ActorTypes>(session: Session, kind: string, id: stri
     kind,
     id,
     send: (command: T["command"], options: SendOptions<T["view"]> = {}) => send(session, actor, command, options),
+    onRestored: (fn: Taker) => session.left.onRestored(actor, fn),
     subscribe(options: { as?: "view" | "events"; from?: string } = {}) {
       checkFrom(options.from);
       return new Feed(session, kind, id, options.as ?? "view", options.from ?? null);

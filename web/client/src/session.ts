@@ -8,6 +8,8 @@ import type { ServerFrame, Signal } from "./frames.js";
 import type { Requester } from "./http.js";
 import type { Keeper } from "./keeper.js";
 import { ORPHANS_MS } from "./limits.js";
+import { LeftCommands } from "./restored.js";
+import { isRestored } from "./session/outbox.js";
 import { nextDeadline, reduce, statusOf } from "./session/reduce.js";
 import type { Answer, Effect, Input, Kept, Optimistic, Options, SessionState, TransportName } from "./session/state.js";
 import { initialState } from "./session/step.js";
@@ -43,6 +45,7 @@ export class Session {
   readonly listeners = new Set<Listener>();
   readonly watchers = new Set<() => void>();
   readonly signals = new Map<string, Set<(signal: Signal) => void>>();
+  readonly left = new LeftCommands((key, optimistic) => this.dispatch({ input: "show", key, optimistic }));
   readonly #deferred = new Map<number, Deferred>();
   readonly #inputs: Input[] = [];
   #busy = false;
@@ -75,10 +78,9 @@ export class Session {
 
   send(actor: string, command: unknown, optimistic: Optimistic | null): Promise<Answer> {
     const key = this.#nextKey++;
-    return new Promise((resolve, reject) => {
-      this.#deferred.set(key, { resolve, reject });
-      this.dispatch({ input: "send", key, actor, command, optimistic });
-    });
+    const answer = this.#answerTo(key);
+    this.dispatch({ input: "send", key, actor, command, optimistic });
+    return answer;
   }
 
   /** For HTTP. A host that refuses the token is asked once more, with a fresh one. */
@@ -162,7 +164,19 @@ export class Session {
     const owner = principalOf(token)?.id ?? "-";
     const kept: Kept | null | undefined = await this.world.keeper?.own(owner);
     const known = kept === undefined && (this.world.keeper !== null || this.state.owner === owner);
-    if (!known && !this.state.closed) this.dispatch({ input: "adopt", owner, kept: kept ?? null });
+    if (!known && !this.state.closed) this.#adopt(owner, kept ?? null);
+  }
+
+  #adopt(owner: string, kept: Kept | null): void {
+    this.dispatch({ input: "adopt", owner, kept });
+    this.left.forget();
+    for (const { key, actor, command, transmitted } of this.state.outbox.commands.filter(isRestored)) {
+      this.left.add(key, actor, { command, sent: transmitted, answer: this.#answerTo(key) });
+    }
+  }
+
+  #answerTo(key: number): Promise<Answer> {
+    return new Promise((resolve, reject) => void this.#deferred.set(key, { resolve, reject }));
   }
 
   #hooks(number: number, token: string): Hooks {
@@ -193,7 +207,10 @@ export class Session {
     if (keeper === null || this.#token === null || statusOf(this.state) !== "live") return;
     const commands = await keeper.sweep(request, this.#token).catch(() => []);
     for (const { actor, command } of commands) {
-      this.dispatch({ input: "send", key: this.#nextKey++, actor, command, optimistic: null });
+      const key = this.#nextKey++;
+      const answer = this.#answerTo(key);
+      this.dispatch({ input: "send", key, actor, command, optimistic: null });
+      this.left.add(key, actor, { command, sent: false, answer });
     }
   }
 }

@@ -94,6 +94,8 @@ export interface Handle<T extends ActorTypes = ActorTypes> {
   readonly id: string;
   /** Resolves when the command is accepted, also after a drop in between; rejects with a DormouseError. */
   send(command: T["command"], options?: SendOptions<T["view"]>): Promise<Accepted>;
+  /** Called once for each command that an earlier page left waiting for this actor; what it returns shows the command, as in `send`. */
+  onRestored(fn: (restored: Restored<T["command"]>) => SendOptions<T["view"]> | void): () => void;
   subscribe(options?: { as?: "view"; from?: string }): ViewSubscription<T["view"]>;
   subscribe(options: { as: "events"; from?: string }): EventsSubscription<T["event"]>;
   /** Heard by whoever watches now; lost if there is no line. */
@@ -113,6 +115,15 @@ export interface SendOptions<V> {
    * view that has the command already: the confirmed view may arrive just before the answer.
    */
   optimistic?: (view: V) => V;
+}
+
+/** It stays in the outbox under the id that it had, and is sent whether somebody asks for it or not. */
+export interface Restored<C> {
+  readonly command: C;
+  /** The earlier page sent it and heard no answer: the view may have it already. */
+  readonly sent: boolean;
+  /** As that of `send`. */
+  readonly answer: Promise<Accepted>;
 }
 
 export interface Accepted {

@@ -8,11 +8,16 @@ import { faultOfWire, localFault, type Fault } from "../errors.js";
 import type { Accepted, Rejected } from "../frames.js";
 import { ANSWER_MS, ANSWER_WINDOW, WAITING_MAX } from "../limits.js";
 import { isShown } from "./overlay.js";
-import type { Answer, Command, Input, Kept } from "./state.js";
+import type { Answer, Command, Input, Kept, Optimistic } from "./state.js";
 import { mapCommands, putOutbox, subKey, type Step } from "./step.js";
 
 export function isUnanswered(command: Command): boolean {
   return command.phase !== "accepted";
+}
+
+/** Of an earlier page: those of this one have the keys of their senders, from 1. */
+export function isRestored(command: Command): boolean {
+  return command.key < 0;
 }
 
 export function enqueue(step: Step, input: Input & { input: "send" }): void {
@@ -115,6 +120,10 @@ export function adopt(step: Step, owner: string, kept: Kept | null): void {
   const next = renumber(own, kept?.nextN ?? 1);
   step.s.outbox = { id: kept?.outbox ?? null, nextN: next.nextN, commands: [...old, ...next.commands] };
   flush(step);
+}
+
+export function show(step: Step, key: number, optimistic: Optimistic): void {
+  mapCommands(step, (command) => (command.key === key ? { ...command, optimistic } : command));
 }
 
 export function onTaken(step: Step): void {

@@ -6,7 +6,7 @@ import {
   checkLive, close, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWelcome,
   plug, tickLine, unplug,
 } from "./line.js";
-import { adopt, enqueue, isUnanswered, onAccepted, onRejected, onTaken, resendLate } from "./outbox.js";
+import { adopt, enqueue, isUnanswered, onAccepted, onRejected, onTaken, resendLate, show } from "./outbox.js";
 import type { Effect, Env, Input, SessionState, Status, Sub } from "./state.js";
 import type { Step } from "./step.js";
 import { onBehind, onEvents, onPatch, onResumed, onSnapshot, release, subscribe, tickSubs } from "./subs.js";
@@ -75,6 +75,8 @@ function handle(step: Step, input: Input): void {
       return hangUp(step, localFault("outbox_taken", "Another tab took over this tab's outbox.", "retry"));
     case "send":
       return enqueue(step, input);
+    case "show":
+      return show(step, input.key, input.optimistic);
     case "signal":
       return signal(step, input.actor, input.signal);
     case "subscribe":

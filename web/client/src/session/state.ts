@@ -147,6 +147,8 @@ export type Input =
       readonly command: unknown;
       readonly optimistic: Optimistic | null;
     }
+  /** Somebody knows how to show a command that an earlier page left. */
+  | { readonly input: "show"; readonly key: number; readonly optimistic: Optimistic }
   | { readonly input: "signal"; readonly actor: string; readonly signal: unknown }
   | { readonly input: "subscribe"; readonly actor: string; readonly as: As; readonly from: string | null }
   | { readonly input: "release"; readonly sub: string };
