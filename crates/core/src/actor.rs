@@ -100,14 +100,15 @@ pub enum Input<A: Actor> {
         /// How.
         outcome: Outcome,
     },
-    /// A principal's first live connection began to watch.
+    /// A principal's first live connection began to watch. Who comes back within [`PRESENCE_EXPIRY`](crate::limits::PRESENCE_EXPIRY) of the end of
+    /// a host, or of the move to another one, was never away, and does not join again.
     Joined {
         /// Who.
         who: Viewer,
     },
-    /// A principal's last live connection is gone.
+    /// A principal's last live connection is gone. Whose `Joined` made a commit has left with this one, whatever `decide` says.
     Left {
-        /// Who.
+        /// Who; without roles if its host ended and it did not come back.
         who: Viewer,
     },
     /// Somebody asks to end this actor. `Ok` retires it: that commit is its last.

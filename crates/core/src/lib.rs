@@ -18,6 +18,7 @@ pub mod machine;
 pub mod outbox;
 pub mod patch;
 pub mod position;
+mod present;
 pub mod record;
 pub mod rules;
 pub mod sight;

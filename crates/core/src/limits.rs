@@ -139,6 +139,11 @@ limits! {
     PING: Duration = Duration::from_secs(25);
     /// A connection that was silent this long is gone.
     SILENCE_MAX: Duration = Duration::from_secs(90);
+    /// How long a principal that was connected to a host that ended is expected back before it has left: what a connection may be silent.
+    PRESENCE_EXPIRY: Duration = Duration::from_secs(90);
+    /// Principals whose presence an actor remembers in its state: a room of 200 five times over. Beyond it, who was connected to a host that ended has
+    /// never left.
+    PRESENT_MAX: usize = 1024;
     /// Principals named in one `presence`; the rest are counted.
     PRESENCE_NAMED_MAX: usize = 100;
 

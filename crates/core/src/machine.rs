@@ -22,6 +22,7 @@ use crate::{
     limits::{COMMIT_EVENTS_MAX, RECORD_BYTES_MAX, SUMMARY_MEMBERS_MAX, SUMMARY_TEXT_BYTES_MAX},
     outbox::{CommandId, Known, Outboxes},
     position::{Head, Position},
+    present::Present,
     record::{self, Body, Cause, Changes, Damage, Header, Opened, Opening, Parked},
     rules::{Kind, RawInput, Refusal, Rules},
     sight::{Principal, Sight, Viewer},
@@ -118,6 +119,8 @@ pub struct Sealed {
     pub changes: Changes,
     /// The summary, if it changed.
     pub summary: Option<Option<Summary>>,
+    /// Whether anybody is present, if that changed.
+    pub present: Option<bool>,
 }
 
 /// The engine's part of an actor's state.
@@ -132,6 +135,8 @@ pub(crate) struct Upkeep {
     wake: Option<Time>,
     events: u64,
     retired: bool,
+    /// Since version 2 of snapshots; last, so that older ones are read as if nobody were present.
+    present: Present,
 }
 
 /// An actor's state at a position.
@@ -205,6 +210,11 @@ impl Machine {
     /// What waits for an operator.
     pub fn parked(&self) -> impl Iterator<Item = &Parked> {
         self.upkeep.parked.iter()
+    }
+
+    /// Whose `Joined` made a commit and whose `Left` has not, connected or not.
+    pub fn present(&self) -> impl Iterator<Item = Principal> {
+        self.upkeep.present.iter()
     }
 
     /// When the agenda next wants a wake, parked ones left out.
@@ -293,6 +303,8 @@ impl Machine {
                 let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened);
                 if is_open { Ok(None) } else { Err(Code::Stale.into()) }
             }
+            // Back before anybody missed them.
+            Stimulus::Joined { who } if self.upkeep.present.holds(&who.principal) => Ok(Some(Decision::Nothing)),
             Stimulus::Redrive { what, .. } if !self.upkeep.parked.contains(what) => Ok(Some(Decision::Nothing)),
             Stimulus::Park { what } if !self.may_park(what) => Ok(Some(Decision::Nothing)),
             _ => Ok(None),
@@ -377,6 +389,7 @@ impl Machine {
             let run = AssertUnwindSafe(|| rules.decide(input, at, secret, events));
             match catch_unwind(run) {
                 Ok(Ok(())) => {}
+                Ok(Err(_)) if events.is_empty() && self.ends_presence(stimulus) => {}
                 Ok(Err(refusal)) => return refused(stimulus, refusal, events),
                 Err(_) => {
                     // The rules may have died half-way through an `evolve`, whose event is not in `events` yet.
@@ -389,6 +402,11 @@ impl Machine {
         Ok(self.cause(stimulus, events.is_empty()))
     }
 
+    /// Whether the commit says that somebody is no longer present, whatever the rules make of it.
+    fn ends_presence(&self, stimulus: &Stimulus) -> bool {
+        matches!(stimulus, Stimulus::Left { who } if self.upkeep.present.holds(&who.principal))
+    }
+
     fn cause(&self, stimulus: &Stimulus, nothing_happened: bool) -> Option<Cause> {
         Some(match stimulus {
             Stimulus::Create { config, secret, .. } => Cause::Created { secret: *secret, config: body_hash(config) },
@@ -397,6 +415,7 @@ impl Machine {
             Stimulus::Wake { key, .. } => Cause::Wake { key: key.clone() },
             Stimulus::Report { key, .. } if nothing_happened => Cause::Parked { what: Parked::Task(key.clone()) },
             Stimulus::Report { key, opened, .. } => Cause::Report { key: key.clone(), opened: *opened },
+            Stimulus::Left { .. } if self.ends_presence(stimulus) => Cause::Left,
             Stimulus::Joined { .. } | Stimulus::Left { .. } if nothing_happened => return None,
             Stimulus::Joined { .. } => Cause::Joined,
             Stimulus::Left { .. } => Cause::Left,
@@ -431,9 +450,12 @@ impl Machine {
         if events.len() > COMMIT_EVENTS_MAX || record.len() > RECORD_BYTES_MAX {
             return Err(Failure::new(Code::TooLarge, "the commit of this command is larger than its limit"));
         }
+        let before = !self.upkeep.present.is_empty();
         self.step(&header, &body, &changes, hash);
+        let after = !self.upkeep.present.is_empty();
         let summary = self.summary_change();
-        Ok(Sealed { record, head: self.head, time: at.time, changes, summary })
+        let present = (before != after).then_some(after);
+        Ok(Sealed { record, head: self.head, time: at.time, changes, summary, present })
     }
 
     /// What the index must learn: the agenda after this commit against the one before.
@@ -542,14 +564,15 @@ impl Machine {
     /// holds nothing, whatever the rules say of no state: else its first commit would seem to change nothing.
     pub fn settle(&mut self) -> Summarised {
         if self.head.seq == 0 {
-            return Summarised { wake: None, summary: None };
+            return Summarised { wake: None, summary: None, present: false };
         }
         let agenda = if self.upkeep.retired { Ok(Agenda::default()) } else { self.guarded(|rules| rules.agenda()) };
         // Rules that cannot say what they wait for are not woken.
         let agenda = agenda.unwrap_or_default();
         self.upkeep.wake = agenda.wakes.iter().filter(|(due, key)| self.runs(key, *due)).map(|(due, _)| *due).min();
         self.summary = self.bounded_summary();
-        Summarised { wake: self.upkeep.wake, summary: self.summary.clone() }
+        let present = !self.upkeep.present.is_empty();
+        Summarised { wake: self.upkeep.wake, summary: self.summary.clone(), present }
     }
 
     /// The sight of a viewer now; `Nothing` if there is no such actor.
@@ -605,6 +628,8 @@ pub struct Summarised {
     pub wake: Option<Time>,
     /// The line that lists show.
     pub summary: Option<Summary>,
+    /// Whether anybody is present.
+    pub present: bool,
 }
 
 impl Upkeep {
@@ -634,6 +659,9 @@ impl Upkeep {
             (Cause::Parked { what }, _) => {
                 self.parked.insert(what.clone());
             }
+            (Cause::Joined, Some(who)) => self.present.joined(who),
+            (Cause::Left, Some(who)) => self.present.left(who),
+            (Cause::Retire, _) => self.present.clear(),
             _ => {}
         }
     }

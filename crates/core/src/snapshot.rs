@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offset  size  field
-//!      0     1  version, 1
+//!      0     1  version, 2; of version 1 the engine's part lacks its last field, who is present
 //!      1     4  rules that wrote it; it serves only those
 //!      5     4  epoch
 //!      9     8  seq
@@ -27,7 +27,7 @@ use crate::{
     time::Time,
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const FIXED: usize = 93;
 const TRAILER: usize = 32;
 
@@ -52,7 +52,7 @@ pub fn header(bytes: &[u8]) -> Result<SnapshotHeader, Damage> {
     if bytes.len() < FIXED + TRAILER {
         return Err(Damage::Torn);
     }
-    if bytes[0] != VERSION {
+    if !(1..=VERSION).contains(&bytes[0]) {
         return Err(Damage::NewerVersion(bytes[0]));
     }
     let hash = |at: usize| Hash(bytes[at..at + 32].try_into().expect("32 bytes"));
@@ -96,7 +96,7 @@ impl Machine {
         }
         let upkeep_len = u32_at(bytes, 89) as usize;
         let (upkeep, state) = sealed[FIXED..].split_at_checked(upkeep_len).ok_or(Damage::Torn)?;
-        let upkeep: Upkeep = postcard::from_bytes(upkeep).map_err(|_| Damage::Undecodable)?;
+        let upkeep = decode_upkeep(bytes[0], upkeep).map_err(|_| Damage::Undecodable)?;
         let rules = kind.load(state).map_err(|_| Damage::Undecodable)?;
         let mut machine = Self::blank(kind, address, header.head.epoch);
         machine.rules = rules;
@@ -104,6 +104,15 @@ impl Machine {
         machine.head = header.head;
         machine.time = header.time;
         Ok(Some(machine))
+    }
+}
+
+fn decode_upkeep(version: u8, bytes: &[u8]) -> postcard::Result<Upkeep> {
+    /// An empty set.
+    const NOBODY: &[u8] = &[0];
+    match version {
+        1 => postcard::from_bytes(&[bytes, NOBODY].concat()),
+        _ => postcard::from_bytes(bytes),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     follow, metrics,
     outlet::{ConnectionId, Outgoing, Outlet},
     owner::{Accepted, History, Looked, Message, Reply, Watch, own},
+    presence,
     registry::Inheritance,
     shared::Shared,
     task::{self, Worker, Workers},
@@ -90,7 +91,7 @@ impl Engine {
 
     /// Run the wake loop and the task dispatcher until the engine drains or its store fails.
     pub async fn run(&self) {
-        tokio::join!(wakes::run(self.clone()), task::run(self.clone()));
+        tokio::join!(presence::run(self.clone()), wakes::run(self.clone()), task::run(self.clone()));
     }
 
     /// The kinds that this engine knows, by name.

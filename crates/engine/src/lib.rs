@@ -13,6 +13,7 @@ pub mod identity;
 mod metrics;
 pub mod outlet;
 mod owner;
+mod presence;
 pub mod read;
 mod registry;
 mod shared;

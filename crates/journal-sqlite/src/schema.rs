@@ -67,7 +67,9 @@ INSERT INTO dormouse VALUES (1);
 const ADDED: &str = "
 DROP INDEX IF EXISTS tasks_by_free;
 CREATE INDEX IF NOT EXISTS tasks_of_kind ON tasks(kind, free_at, at);
+CREATE INDEX IF NOT EXISTS actors_present ON actors(tenant, kind, name) WHERE present = 1;
 ";
+const ADDED_COLUMN: &str = "ALTER TABLE actors ADD COLUMN present INTEGER NOT NULL DEFAULT 0;";
 
 /// Refuse a SQLite that may corrupt the file.
 pub(crate) fn check_sqlite() -> Result<(), OpenError> {
@@ -122,6 +124,9 @@ fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
     } else {
         transaction.execute_batch(TABLES)?;
     }
+    if !transaction.column_exists(None, "actors", "present")? {
+        transaction.execute_batch(ADDED_COLUMN)?;
+    }
     transaction.execute_batch(ADDED)?;
     Ok(transaction.commit()?)
 }
@@ -135,6 +140,24 @@ mod tests {
         assert!(check_sqlite().is_ok());
         let refused = refuse_older(3_051_002, "3.51.2").unwrap_err();
         assert!(refused.to_string().contains("3.51.2"), "{refused}");
+    }
+
+    #[test]
+    fn an_older_file_gets_what_came_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("journal.sqlite");
+        {
+            let conn = Connection::open(&file).unwrap();
+            conn.execute_batch(TABLES).unwrap();
+            conn.execute_batch("CREATE INDEX tasks_by_free ON tasks(free_at, at);").unwrap();
+        }
+        for _ in 0..2 {
+            let conn = open_writer(&file, None).unwrap();
+            let sql =
+                "SELECT count(*) FROM sqlite_schema WHERE name IN ('tasks_of_kind', 'actors_present', 'tasks_by_free')";
+            assert_eq!(conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+            assert!(conn.column_exists(None, "actors", "present").unwrap());
+        }
     }
 
     #[test]

@@ -279,6 +279,11 @@ impl Index for SqliteStore {
         self.ask(move |conn| reader::rows::sweep(conn, after.as_ref(), limit)).await.map_err(Failure::store)
     }
 
+    async fn present(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError> {
+        let after = after.cloned();
+        self.ask(move |conn| reader::rows::present(conn, after.as_ref(), limit)).await.map_err(Failure::store)
+    }
+
     async fn reindex(&self, address: &Address, at: Position, change: IndexChange) -> Result<(), StoreError> {
         self.write(Work::Reindex(self.key(address), at, Box::new(change))).await.map(drop).map_err(Failure::store)
     }

@@ -22,6 +22,8 @@ pub struct Row {
     pub wake: Option<Time>,
     /// The line that lists show.
     pub summary: Option<Summary>,
+    /// Whether its state counts anybody as present.
+    pub present: bool,
     /// Whether its last commit has been made.
     pub retired: bool,
 }
@@ -186,6 +188,12 @@ pub trait Index: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`]
     async fn sweep(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError>;
+
+    /// Actors whose row says that somebody is present, in the order of addresses, after `after`, at most `limit`. Retired ones never.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn present(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError>;
 
     /// Change a row outside any run: an actor was loaded and its rules say something else now than when it last wrote.
     /// Dropped if the row stands elsewhere than `at`. A task instance that is open already keeps its lease.

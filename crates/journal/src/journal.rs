@@ -60,13 +60,15 @@ pub struct IndexChange {
     pub closed: Vec<(dormouse_core::TaskKey, u64)>,
     /// The summary, if it changed.
     pub summary: Option<Option<Summary>>,
+    /// Whether anybody is present, if that changed.
+    pub present: Option<bool>,
     /// Whether the run retires the actor.
     pub retired: bool,
 }
 
 impl IndexChange {
     /// Also what one more commit changes.
-    pub fn merge(&mut self, changes: Changes, summary: Option<Option<Summary>>) {
+    pub fn merge(&mut self, changes: Changes, summary: Option<Option<Summary>>, present: Option<bool>) {
         if changes.wake.is_some() {
             self.wake = changes.wake;
         }
@@ -78,6 +80,7 @@ impl IndexChange {
         if summary.is_some() {
             self.summary = summary;
         }
+        self.present = present.or(self.present);
     }
 
     /// Whether the row changes in anything but its position.

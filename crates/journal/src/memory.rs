@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -41,6 +42,8 @@ struct State {
     wakes: BTreeSet<(Time, Address)>,
     /// Actors with open tasks.
     busy: BTreeSet<Address>,
+    /// Actors with somebody present.
+    present: BTreeSet<Address>,
     commits: u64,
     activity: BTreeMap<Time, u64>,
 }
@@ -54,6 +57,7 @@ struct Actor {
     updated: Time,
     wake: Option<Time>,
     summary: Option<Summary>,
+    present: bool,
     retired: bool,
     tasks: BTreeMap<(TaskKey, u64), OpenTask>,
 }
@@ -86,6 +90,7 @@ impl Actor {
             updated: run.time,
             wake: None,
             summary: None,
+            present: false,
             retired: false,
             tasks: BTreeMap::new(),
         }
@@ -105,6 +110,7 @@ impl Actor {
             updated: self.updated,
             wake: self.wake,
             summary: self.summary.clone(),
+            present: self.present,
             retired: self.retired,
         }
     }
@@ -157,15 +163,12 @@ impl State {
         actor.change_tasks(change.opened, &change.closed);
         let wake = if actor.retired { None } else { change.wake.unwrap_or(actor.wake) };
         let old = std::mem::replace(&mut actor.wake, wake);
-        let busy = !actor.tasks.is_empty();
+        actor.present = !actor.retired && change.present.unwrap_or(actor.present);
+        keep(&mut self.present, address, actor.present);
+        keep(&mut self.busy, address, !actor.tasks.is_empty());
         if old != wake {
             old.map(|time| self.wakes.remove(&(time, address.clone())));
             wake.map(|time| self.wakes.insert((time, address.clone())));
-        }
-        if busy {
-            self.busy.insert(address.clone());
-        } else {
-            self.busy.remove(address);
         }
     }
 
@@ -183,6 +186,7 @@ impl State {
         let Some(actor) = self.actors.remove(address) else { return };
         self.commits -= actor.head.seq;
         self.busy.remove(address);
+        self.present.remove(address);
         actor.wake.map(|time| self.wakes.remove(&(time, address.clone())));
     }
 
@@ -227,6 +231,19 @@ impl State {
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
         Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next }
+    }
+}
+
+fn beyond(after: Option<&Address>) -> (Bound<&Address>, Bound<&Address>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
+/// Have the address in the set, or not.
+fn keep(set: &mut BTreeSet<Address>, address: &Address, within: bool) {
+    if within {
+        set.insert(address.clone());
+    } else {
+        set.remove(address);
     }
 }
 
@@ -300,9 +317,11 @@ impl Index for MemoryStore {
     }
 
     async fn sweep(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        Ok(self.state().actors.range::<Address, _>((from, Unbounded)).take(limit).map(|(a, _)| a.clone()).collect())
+        Ok(self.state().actors.range(beyond(after)).take(limit).map(|(a, _)| a.clone()).collect())
+    }
+
+    async fn present(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError> {
+        Ok(self.state().present.range(beyond(after)).take(limit).cloned().collect())
     }
 
     async fn reindex(&self, address: &Address, at: Position, change: IndexChange) -> Result<(), StoreError> {

@@ -166,6 +166,7 @@ impl Owner {
     async fn decide_again(&mut self, items: Vec<Item>) {
         let mut again: VecDeque<Item> = items.into();
         again.extend(std::mem::take(&mut self.next).items);
+        again.append(&mut self.waiting);
         if let Err(failure) = self.reload().await {
             again.into_iter().for_each(|item| refuse(item.question().0, &self.actor, &failure));
             self.broken = Some(failure);
@@ -202,6 +203,7 @@ impl Owner {
                 self.durable = self.machine.head();
                 self.broken = None;
                 self.watchers.forget_expected();
+                self.expect_back();
                 if self.in_flight.is_none() {
                     self.refresh();
                 }
@@ -271,9 +273,10 @@ impl Owner {
         }
         let failure = Failure::from(Code::Unavailable).retry_after(1_000);
         let next = std::mem::take(&mut self.next);
+        let waiting = std::mem::take(&mut self.waiting);
         self.retry_at = Instant::now() + STORE_RETRY;
         self.broken = self.reload().await.err();
-        for item in in_flight.items.into_iter().chain(next.items) {
+        for item in in_flight.items.into_iter().chain(next.items).chain(waiting) {
             match item.question() {
                 (Message::Input { reply: Reply::Nobody, stimulus }, _) => self.put_off(&stimulus),
                 (message @ Message::Input { .. }, _) => refuse(message, &self.actor, &failure),

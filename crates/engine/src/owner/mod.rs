@@ -4,6 +4,7 @@
 //! views out when the run that they rest on is durable. Everything that was expected is thrown away when a run fails.
 //! Absent: sockets, SQL, and any way to change state but [`Machine::decide`].
 
+mod absent;
 mod clock;
 mod landing;
 mod load;
@@ -12,6 +13,7 @@ mod run;
 mod watch;
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -72,6 +74,8 @@ pub(crate) struct Owner {
     /// How far the newest snapshot reaches.
     snapshot_seq: u64,
     next: NextRun,
+    /// Inputs that found no room in the next run: they come before anything else.
+    waiting: VecDeque<Item>,
     in_flight: Option<Box<InFlight>>,
     append: Option<Append>,
     watchers: Box<WatchTable>,
@@ -79,6 +83,8 @@ pub(crate) struct Owner {
     presence_at: Instant,
     /// Who came and went while the store was not available, to be decided when it may be again.
     owed: Vec<Transition>,
+    /// Until when those who are present and not connected here may come back, if there are any.
+    absent_until: Option<Instant>,
     /// The store was not available: nothing is asked of it without need before.
     retry_at: Instant,
     /// The state could not be read back; nothing can be decided on what is left.
@@ -169,12 +175,14 @@ impl Owner {
             snapshot_seq,
             machine,
             next: NextRun::default(),
+            waiting: VecDeque::new(),
             in_flight: None,
             append: None,
             watchers: inherited.watchers,
             last_input: now,
             presence_at: now,
             owed: Vec::new(),
+            absent_until: None,
             retry_at: now,
             broken: None,
         }
@@ -182,6 +190,7 @@ impl Owner {
 
     async fn run(mut self) {
         self.settle().await;
+        self.expect_back();
         if !self.watchers.is_empty() {
             // Others may have written while the actor slept here.
             self.refresh();
@@ -198,6 +207,9 @@ impl Owner {
             }
             if self.broken.is_none() && self.go_on().await {
                 return;
+            }
+            if self.machine.is_spoiled() && self.broken.is_none() {
+                continue;
             }
             let next = self.timer();
             if next < timer.deadline() || timer.is_elapsed() {
@@ -228,8 +240,10 @@ impl Owner {
             }
         }
         self.pay_what_is_owed();
+        self.let_absent_go();
         self.wake_if_due();
         self.hand_over();
+        self.decide_waiting();
         self.shared.is_dead() || (self.may_sleep() && self.fall_asleep().await)
     }
 
@@ -248,8 +262,9 @@ impl Owner {
             self.clock = Clock::at(self.machine.time().max(wall.after(due.since(shown))));
         }
         let wake = settled.wake.map(|due| self.clock.on_the_wall(due, wall));
-        if row.wake != wake || row.summary != settled.summary {
-            let change = IndexChange { wake: Some(wake), summary: Some(settled.summary), ..IndexChange::default() };
+        if row.wake != wake || row.summary != settled.summary || row.present != settled.present {
+            let (wake, summary, present) = (Some(wake), Some(settled.summary), Some(settled.present));
+            let change = IndexChange { wake, summary, present, ..IndexChange::default() };
             let at = self.durable.position();
             if let Err(error) = self.shared.index.reindex(&self.address, at, change).await {
                 tracing::warn!(address = %self.address, %error, "the index could not be told");
@@ -266,7 +281,7 @@ impl Owner {
     /// Whether as much waits for the journal as may.
     fn is_full(&self) -> bool {
         let waiting = self.in_flight.as_ref().map_or(0, |in_flight| in_flight.items.len()) + self.next.items.len();
-        self.next.is_full() || waiting >= limits::MAILBOX_MAX
+        self.next.is_full() || !self.waiting.is_empty() || waiting >= limits::MAILBOX_MAX
     }
 
     fn take_some(&mut self, first: Message) {
@@ -317,6 +332,10 @@ impl Owner {
             let message = Message::Input { stimulus, reply };
             return self.next.items.push(Item::Stranded { message, tries });
         }
+        if self.next.is_full() {
+            let message = Message::Input { stimulus, reply };
+            return self.waiting.push_back(Item::Stranded { message, tries });
+        }
         let decided = self.machine.decide(&stimulus, self.now(), self.shared.world.draw());
         self.shared.meters.decided(&stimulus, &decided);
         let verdict = match decided {
@@ -338,6 +357,16 @@ impl Owner {
             Err(failure) => Verdict::Refused(failure),
         };
         self.keep(Item::Input { stimulus, reply, tries, verdict });
+    }
+
+    /// The run before is on its way: there may be room in the next one.
+    fn decide_waiting(&mut self) {
+        while !self.next.is_full()
+            && !self.machine.is_spoiled()
+            && let Some(item) = self.waiting.pop_front()
+        {
+            self.let_out(item, &[]);
+        }
     }
 
     fn etag_for(&self, stimulus: &Stimulus, reply: &Reply) -> Option<Arc<str>> {
@@ -470,7 +499,8 @@ impl Owner {
         let wake = wake.unwrap_or(idle);
         let presence = if self.watchers.presence_changed() { self.presence_at + PRESENCE_EVERY } else { idle };
         let owed = if self.owed.is_empty() { idle } else { self.retry_at };
-        idle.min(wake).min(presence).min(owed)
+        let absent = self.absent_until.map_or(idle, |until| until.max(self.retry_at));
+        idle.min(wake).min(presence).min(owed).min(absent)
     }
 
     fn announce(&mut self) {
@@ -485,11 +515,15 @@ impl Owner {
 
     fn may_sleep(&self) -> bool {
         if self.shared.is_draining() {
-            return self.append.is_none() && !self.next.has_commits() && self.mailbox.is_empty();
+            return self.append.is_none()
+                && !self.next.has_commits()
+                && self.waiting.is_empty()
+                && self.mailbox.is_empty();
         }
         let idle = self.last_input.elapsed() >= limits::IDLE;
         let wakes_soon = self.next_wake_in().is_some_and(|delay| delay < limits::WAKE_SOON);
         let busy = self.append.is_some() || self.next.has_commits() || !self.owed.is_empty();
+        let busy = busy || self.absent_until.is_some() || !self.waiting.is_empty();
         idle && !wakes_soon && !busy && self.mailbox.is_empty()
     }
 

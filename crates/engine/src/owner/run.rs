@@ -44,7 +44,7 @@ pub(crate) enum Item {
     },
     /// What waits for an operator.
     Parked { reply: oneshot::Sender<Result<Vec<Parked>, Failure>>, parked: Vec<Parked> },
-    /// Came while the state was spoiled: not worked out yet.
+    /// Not worked out yet: the state was spoiled, or the run had no room.
     Stranded { message: Message, tries: u32 },
 }
 
@@ -86,7 +86,7 @@ impl NextRun {
     pub(crate) fn push(&mut self, sealed: Sealed) {
         self.bytes += sealed.record.len();
         self.records.push(sealed.record.into());
-        self.index.merge(sealed.changes, sealed.summary);
+        self.index.merge(sealed.changes, sealed.summary, sealed.present);
         self.head = Some(sealed.head);
         self.time = sealed.time;
     }

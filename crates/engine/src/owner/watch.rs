@@ -103,6 +103,11 @@ impl WatchTable {
         self.watchers.is_empty()
     }
 
+    /// Whether this principal watches over any connection.
+    pub(crate) fn is_here(&self, principal: &str) -> bool {
+        self.here.contains_key(principal)
+    }
+
     /// Forget the bytes of views; their etags stay.
     pub(crate) fn fall_asleep(&mut self) {
         self.sights.values_mut().for_each(|shown| shown.view = None);

@@ -31,6 +31,7 @@ scripts! {
     conflict
     drain
     events
+    full_runs
     exactly_once
     instances
     leases
@@ -39,6 +40,7 @@ scripts! {
     parked
     patches
     presence
+    presence_after_a_crash
     quarantine
     restart
     resume

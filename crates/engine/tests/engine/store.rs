@@ -205,6 +205,10 @@ impl Index for Line {
         self.pass(self.disk.store.sweep(after, limit)).await
     }
 
+    async fn present(&self, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, StoreError> {
+        self.pass(self.disk.store.present(after, limit)).await
+    }
+
     async fn reindex(&self, address: &Address, at: Position, change: IndexChange) -> Result<(), StoreError> {
         self.pass(self.disk.store.reindex(address, at, change)).await
     }

@@ -16,6 +16,7 @@
 //! ana has outbox STAMP                      a fresh outbox, stamped so many milliseconds after the test began
 //! report chores/x KEY@3 JSON                a late report of that instance
 //! 130 times ana …                           #n counts up from the number that is given
+//! 300 guests watch counter/x                and are quiet
 //! hold | release                            the next append waits | the one that waited longest goes on
 //! fault unknown-written | unknown-lost | unknown-late | unavailable | fatal
 //! fault first ana asks counter/x {command}  on another host, right before the next append
@@ -133,6 +134,10 @@ async fn counted(stage: &mut Stage, host: Option<&str>, line: &str) {
     }
     let mut words = Words(line);
     let count = words.number();
+    if words.takes("guests") {
+        assert!(words.takes("watch"));
+        return guests(stage, count, words).await;
+    }
     assert!(words.takes("times"));
     let (name, start) = (Words(words.0).next(), words.0.split('#').nth(1).and_then(|n| n.split(' ').next()));
     for nth in 0..count {
@@ -146,6 +151,18 @@ async fn counted(stage: &mut Stage, host: Option<&str>, line: &str) {
             words
         }))
         .await;
+    }
+    settle().await;
+}
+
+/// So many people of whom nobody hears anything.
+async fn guests(stage: &mut Stage, count: u64, mut words: Words<'_>) {
+    let address = Stage::address(words.next());
+    for nth in 0..count {
+        let name = format!("guest{nth}");
+        stage.person(&name).connection.quiet(true);
+        let (actor, of, from, etag) = (address.actor(), As::View, From::Now, None);
+        stage.watch(None, &name, &address, Subscribe { actor, of, from, etag });
     }
     settle().await;
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What [`row_at`] reads, in its order.
-pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.epoch, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired";
+pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.epoch, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired, a.present";
 
 /// The row, and its actor's number.
 pub(crate) fn row_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
@@ -24,6 +24,7 @@ pub(crate) fn row_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
         wake: wake.map(|_| time_at(row, 9)).transpose()?,
         summary: summary_at(row, 10)?,
         retired: row.get::<_, i64>(11)? != 0,
+        present: row.get::<_, i64>(12)? != 0,
     };
     Ok((row.get(0)?, found))
 }
@@ -69,6 +70,16 @@ pub(crate) fn due(conn: &Connection, now: Time, limit: usize) -> Result<Vec<(Tim
 pub(crate) fn sweep(conn: &Connection, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
     let sql = "SELECT tenant, kind, name FROM actors WHERE (tenant, kind, name) > (?1, ?2, ?3)
                ORDER BY tenant, kind, name LIMIT ?4";
+    addresses(conn, sql, after, limit)
+}
+
+pub(crate) fn present(conn: &Connection, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
+    let sql = "SELECT tenant, kind, name FROM actors WHERE present = 1 AND (tenant, kind, name) > (?1, ?2, ?3)
+               ORDER BY tenant, kind, name LIMIT ?4";
+    addresses(conn, sql, after, limit)
+}
+
+fn addresses(conn: &Connection, sql: &str, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
     // No name is empty, so every address comes after the empty one.
     let (tenant, kind, name) = after.map_or(("", "", ""), texts);
     let mut select = conn.prepare_cached(sql)?;

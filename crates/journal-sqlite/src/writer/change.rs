@@ -20,12 +20,16 @@ impl Batch<'_> {
             self.set_summary(id, summary.as_ref())?;
         }
         if change.retired {
-            let sql = "UPDATE actors SET retired = 1, wake = NULL WHERE id = ?1 AND retired = 0";
+            let sql = "UPDATE actors SET retired = 1, wake = NULL, present = 0 WHERE id = ?1 AND retired = 0";
             self.totals.retired += self.conn.prepare_cached(sql)?.execute([id])? as i64;
         }
         if let Some(wake) = change.wake {
             let sql = "UPDATE actors SET wake = ?2 WHERE id = ?1 AND retired = 0";
             self.conn.prepare_cached(sql)?.execute(params![id, wake.map(|time| int(time.0))])?;
+        }
+        if let Some(present) = change.present {
+            let sql = "UPDATE actors SET present = ?2 WHERE id = ?1 AND retired = 0";
+            self.conn.prepare_cached(sql)?.execute(params![id, present])?;
         }
         self.change_tasks(id, &change.opened, &change.closed)
     }

@@ -89,6 +89,7 @@ pub async fn index_suite<S: Journal + Index>(make: impl AsyncFn() -> S) -> usize
             rows::due_wakes_come_in_order_and_bounded,
             rows::a_wake_moves_and_clears,
             rows::a_retired_actor_is_never_due,
+            rows::who_has_somebody_present_is_found,
             rows::a_sweep_is_in_order_and_bounded,
             rows::reindex_applies_where_the_row_stands,
             rows::reindex_is_dropped_where_the_row_has_moved,

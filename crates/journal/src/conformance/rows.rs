@@ -27,6 +27,10 @@ pub(super) fn retire() -> IndexChange {
     IndexChange { retired: true, ..IndexChange::default() }
 }
 
+pub(super) fn present(anybody: bool) -> IndexChange {
+    IndexChange { present: Some(anybody), ..IndexChange::default() }
+}
+
 async fn due(store: &impl Index, now: u64, limit: usize) -> Vec<(u64, String)> {
     let due = store.due(Time(now), limit).await.unwrap();
     due.into_iter().map(|(time, address)| (time.0, address.to_string())).collect()
@@ -91,6 +95,35 @@ pub(super) async fn a_retired_actor_is_never_due<S: Journal + Index>(store: Arc<
     assert_eq!(due(&*store, u64::MAX, 10).await, []);
     store.reindex(&writer.address, writer.head.position(), wake(Some(40))).await.unwrap();
     assert_eq!(due(&*store, u64::MAX, 10).await, []);
+}
+
+pub(super) async fn who_has_somebody_present_is_found<S: Journal + Index>(store: Arc<S>) {
+    let named = async |after: Option<&Address>, limit| {
+        let found = store.present(after, limit).await.unwrap();
+        found.iter().map(|address| address.id.to_string()).collect::<Vec<_>>().concat()
+    };
+    for name in ["d", "a", "c", "b", "e"] {
+        let mut writer = Writer::new(&format!("main/todo/{name}"));
+        writer.change(&*store, present(true)).await;
+        writer.append(&*store, 1).await;
+        assert!(store.row(&writer.address).await.unwrap().unwrap().present);
+        match name {
+            "b" => writer.change(&*store, present(false)).await,
+            "d" => writer.change(&*store, retire()).await,
+            "e" => store.delete(&writer.address).await.unwrap(),
+            _ => continue,
+        }
+        let row = store.row(&writer.address).await.unwrap();
+        assert!(row.is_none_or(|row| !row.present), "{name}");
+    }
+    assert_eq!(named(None, 9).await, "ac");
+    assert_eq!(named(None, 1).await, "a");
+    assert_eq!(named(Some(&"main/todo/a".parse().unwrap()), 9).await, "c");
+    // Outside a run, as after a load of what an older program wrote.
+    let mut writer = Writer::new("main/todo/f");
+    writer.append(&*store, 1).await;
+    store.reindex(&writer.address, writer.head.position(), present(true)).await.unwrap();
+    assert_eq!(named(None, 9).await, "acf");
 }
 
 pub(super) async fn a_sweep_is_in_order_and_bounded<S: Journal + Index>(store: Arc<S>) {

@@ -187,7 +187,7 @@ pub(super) async fn an_instance_that_closes_in_its_own_run_is_never_leased<S: Jo
     let mut writer = Writer::new("main/todo/a");
     let mut change = opens(&writer, &["t", "u"]);
     let changes = dormouse_core::record::Changes { closed: vec![("t".into(), 1)], ..Default::default() };
-    change.merge(changes, None);
+    change.merge(changes, None, None);
     writer.change(&*store, change).await;
     assert_eq!(keys(&lease(&*store, NOW, later(10)).await), ["a:u"]);
 }

@@ -1,0 +1,205 @@
+//! Snapshots of every version that was ever written, and who is present as part of them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use dormouse_core::{
+    Actor, Address, Agenda, Draft, Input, Kind, Machine, Moment, Principal, Rejection, Sight, Stimulus, Time, Viewer,
+    dice::Secret, limits, machine::Decision, record::Damage,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Knows who is here, and waits for a task and a wake.
+#[derive(Default, Serialize, Deserialize)]
+struct Porch {
+    here: BTreeSet<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Empty {}
+
+#[derive(Serialize, Deserialize)]
+enum Event {
+    Came(String),
+    Went(String),
+}
+
+impl Actor for Porch {
+    const KIND: &'static str = "porch";
+    const RULES: u32 = 3;
+    type Config = Empty;
+    type Command = Empty;
+    type Event = Event;
+    type View = BTreeSet<String>;
+
+    fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
+        match input {
+            Input::Joined { who } if who.principal.id.starts_with("shy") => {}
+            Input::Joined { who } => draft.emit(Event::Came(who.principal.id.clone())),
+            Input::Left { who } if who.principal.id.starts_with("mute") => {}
+            Input::Left { who } if who.principal.id.starts_with("stuck") => {
+                return Err(Rejection::new("stuck", "The rules refuse to let go."));
+            }
+            Input::Left { who } => draft.emit(Event::Went(who.principal.id.clone())),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn evolve(&mut self, event: &Event, _at: Moment) {
+        match event {
+            Event::Came(who) => self.here.insert(who.clone()),
+            Event::Went(who) => self.here.remove(who),
+        };
+    }
+
+    fn view(&self, _sight: &Sight) -> BTreeSet<String> {
+        self.here.clone()
+    }
+
+    fn agenda(&self) -> Agenda {
+        Agenda::default().wake(Time(9_000), "dusk").task("sweep", "broom")
+    }
+}
+
+const SECRET: Secret = Secret([5; 32]);
+
+fn address() -> Address {
+    "main/porch/p".parse().unwrap()
+}
+
+fn kind() -> Arc<Kind> {
+    Arc::new(Kind::of::<Porch>())
+}
+
+fn who(id: &str) -> Viewer {
+    Viewer::new(Principal { id: id.into(), name: format!("{id}'s name") }, vec!["guest".into()])
+}
+
+/// Decide it; the record, if there is one.
+fn decide(machine: &mut Machine, stimulus: &Stimulus) -> Option<Vec<u8>> {
+    match machine.decide(stimulus, Time(1_000), [7; 16]).unwrap() {
+        Decision::Commit(sealed) => Some(sealed.record),
+        Decision::Before(_) | Decision::Nothing => None,
+    }
+}
+
+fn create() -> Stimulus {
+    Stimulus::Create { by: who("ana"), config: b"{}".as_slice().into(), secret: SECRET }
+}
+
+fn joined(id: &str) -> Stimulus {
+    Stimulus::Joined { who: who(id) }
+}
+
+fn left(id: &str) -> Stimulus {
+    Stimulus::Left { who: who(id) }
+}
+
+/// The actor of the golden files.
+fn sample() -> Machine {
+    let mut machine = Machine::blank(kind(), address(), 2);
+    decide(&mut machine, &create());
+    let (id, command) = (Some("lx3k9-ab12:7".parse().unwrap()), b"{}".as_slice().into());
+    decide(&mut machine, &Stimulus::Command { by: who("ana"), id, command });
+    decide(&mut machine, &joined("ana"));
+    decide(&mut machine, &joined("bo"));
+    decide(&mut machine, &left("bo"));
+    machine
+}
+
+fn golden(hex: &str) -> Vec<u8> {
+    let hex = hex.trim();
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+}
+
+fn restored(bytes: &[u8]) -> Machine {
+    Machine::restore(kind(), address(), bytes).unwrap().unwrap()
+}
+
+fn present(machine: &Machine) -> Vec<String> {
+    machine.present().map(|who| who.id).collect()
+}
+
+/// Bytes that version 1 wrote, kept: every later program must read them. Nobody was counted as present then.
+#[test]
+fn version_1_is_still_read() {
+    let old = restored(&golden(include_str!("../golden/snapshot-v1.hex")));
+    let new = sample();
+    assert_eq!((old.head(), old.time(), old.state_hash()), (new.head(), new.time(), new.state_hash()));
+    assert_eq!(old.open_tasks().collect::<Vec<_>>(), new.open_tasks().collect::<Vec<_>>());
+    assert_eq!((old.next_wake(), present(&old)), (Some(Time(9_000)), vec![]));
+}
+
+#[test]
+fn version_2_is_still_read() {
+    let bytes = golden(include_str!("../golden/snapshot-v2.hex"));
+    let machine = restored(&bytes);
+    assert_eq!(present(&machine), ["ana"]);
+    assert_eq!(machine.snapshot(), bytes);
+    assert_eq!(sample().snapshot(), bytes);
+}
+
+#[test]
+fn a_newer_version_is_refused_by_name() {
+    for version in [0, 3] {
+        let mut bytes = sample().snapshot();
+        bytes[0] = version;
+        let refused = Machine::restore(kind(), address(), &bytes).map(drop).unwrap_err();
+        assert_eq!(refused, Damage::NewerVersion(version));
+    }
+}
+
+#[test]
+fn who_is_present_does_not_join_again() {
+    let mut machine = sample();
+    assert_eq!(present(&machine), ["ana"]);
+    assert!(decide(&mut machine, &joined("ana")).is_none());
+    assert!(decide(&mut machine, &left("ana")).is_some());
+    assert_eq!(present(&machine), Vec::<String>::new());
+    assert!(decide(&mut machine, &left("ana")).is_some(), "the rules are told what the host sees");
+    assert!(decide(&mut machine, &joined("ana")).is_some());
+}
+
+#[test]
+fn whose_joining_the_rules_ignore_is_not_counted() {
+    let mut machine = sample();
+    assert!(decide(&mut machine, &joined("shy")).is_none());
+    assert_eq!(present(&machine), ["ana"]);
+}
+
+#[test]
+fn whose_leaving_the_rules_ignore_or_refuse_has_left() {
+    let mut machine = sample();
+    for id in ["mute", "stuck"] {
+        assert!(decide(&mut machine, &joined(id)).is_some());
+        assert_eq!(present(&machine), ["ana", id]);
+        assert!(decide(&mut machine, &left(id)).is_some(), "{id}");
+        assert_eq!(present(&machine), ["ana"]);
+        assert!(decide(&mut machine, &joined(id)).is_some(), "{id} joins again");
+        assert!(decide(&mut machine, &left(id)).is_some(), "{id}");
+    }
+}
+
+#[test]
+fn the_end_of_the_actor_ends_every_presence() {
+    let mut machine = sample();
+    assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
+    assert_eq!(present(&machine), Vec::<String>::new());
+}
+
+#[test]
+fn no_more_are_counted_than_the_limit_says() {
+    let mut machine = sample();
+    for n in 0..=limits::PRESENT_MAX {
+        assert!(decide(&mut machine, &joined(&format!("p{n:04}"))).is_some());
+    }
+    assert_eq!(present(&machine).len(), limits::PRESENT_MAX);
+    assert_eq!(restored(&machine.snapshot()).present().count(), limits::PRESENT_MAX);
+    // Whoever is beyond it comes and goes all the same.
+    let last = format!("p{:04}", limits::PRESENT_MAX);
+    assert!(decide(&mut machine, &left(&last)).is_some());
+    assert!(decide(&mut machine, &joined(&last)).is_some());
+}
