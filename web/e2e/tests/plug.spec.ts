@@ -1,3 +1,4 @@
+import { keepPage } from "../support/kept.ts";
 import { agreed, expect, List, test } from "../support/test.ts";
 
 test("a pulled plug keeps everything, and plugging in again brings both sides together", async ({ host, windows }) => {
@@ -67,6 +68,28 @@ test("what waits is sent after a reload, once", async ({ host, windows }) => {
   await ana.add("Salt");
   await agreed(host, id, [ana], ["Flour", "Eggs", "Tape", "Salt"]);
   expect((await (await host.guest("Host")).see(id)).position).toMatch(/^1:5:/);
+});
+
+test("what waits is on the list after a reload, before the host answers, and is sent once", async ({ host, windows }) => {
+  const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
+  const page = await windows.open("/");
+  await keepPage(page);
+  await page.goto(`/todo/${id}`);
+  const ana = new List(page);
+  await expect(ana.status).toHaveText("Live");
+  await host.stop();
+  await ana.add("Eggs");
+  await expect(ana.status).toHaveText("Offline, 1 waiting");
+  await page.reload();
+  await expect(ana.row("Eggs")).toContainText("waiting");
+  await expect(ana.status).toHaveText("Offline, 1 waiting");
+  await ana.add("Eggs");
+  await page.reload();
+  await expect.poll(() => ana.waiting()).toEqual(["Eggs", "Eggs"]);
+  await host.up();
+  await agreed(host, id, [ana], ["Flour", "Eggs", "Eggs"]);
+  await expect(ana.note).not.toContainText("while you were away");
+  expect((await (await host.guest("Host")).see(id)).position).toMatch(/^1:4:/);
 });
 
 test("an answer that is lost on the way does not make a second thing, not even over a reload", async ({ host, windows }) => {

@@ -1,4 +1,5 @@
-import { agreed, expect, test } from "../support/test.ts";
+import { keepPage } from "../support/kept.ts";
+import { agreed, expect, List, test } from "../support/test.ts";
 
 test("a change of something that is gone is undone in sight, in the rules' own words", async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour", "Eggs", "Salt"]);
@@ -38,6 +39,33 @@ test("a full list takes nothing more, and what was typed is not lost", async ({ 
   await refused.getByRole("button", { name: "Put it back in the field" }).click();
   await expect(ana.field).toHaveValue("One too many");
   await expect(refused).toHaveCount(0);
+  await agreed(host, id, [ana], 500);
+});
+
+test("what the rules refuse after a reload is undone in sight too", async ({ host, windows }) => {
+  const guest = await host.guest("Host");
+  const id = await guest.list("Saturday market", ["Flour"]);
+  await guest.fill(id, 498);
+  const page = await windows.open("/");
+  await keepPage(page);
+  await page.goto(`/todo/${id}`);
+  const ana = new List(page);
+  await expect(ana.rows).toHaveCount(499);
+  await ana.pullThePlug();
+  await ana.tick("Flour").click();
+  await ana.add("Eggs", "Tape");
+  await expect(ana.status).toHaveText("Offline, 3 waiting");
+  await guest.send(id, { type: "delete_todo", id: "1" });
+  await guest.add(id, "Salt");
+  await host.stop();
+  await page.reload();
+  await expect.poll(() => ana.waiting()).toEqual(["Eggs", "Tape"]);
+  await host.up();
+  // The row that was to be ticked is gone for this page, which never saw it.
+  await expect(ana.plate.getByText("Not ticked. That one is not on the list any more.")).toBeVisible();
+  await expect(ana.row("Tape").getByRole("alert")).toContainText("Not added. A list holds 500 things.");
+  await ana.row("Tape").getByRole("button", { name: "Put it back in the field" }).click();
+  await expect(ana.field).toHaveValue("Tape");
   await agreed(host, id, [ana], 500);
 });
 

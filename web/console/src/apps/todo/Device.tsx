@@ -69,7 +69,7 @@ export function Device({ room, seats, name, about, looking, onNow, children }: P
         fresh={looking ? NONE : room.fresh}
         seats={seats}
         readOnly={looking !== undefined}
-        ready={room.view !== null}
+        ready={room.view !== null || list.length > 0}
         typing={looking ? NOBODY : room.typing}
         actions={actions}
       />
@@ -82,13 +82,21 @@ export function Device({ room, seats, name, about, looking, onNow, children }: P
           to change it.
         </p>
       ) : (
-        <AddField
-          text={text}
-          gold={!plug.pulled}
-          onText={setText}
-          onAdd={(title) => void room.run({ type: "add_todo", title })}
-          typing={room.say}
-        />
+        <>
+          {room.unplaced.map(({ key, words }) => (
+            <p key={key} className="item__refused item__refused--lone small" role="alert">
+              <Icon name="offline" />
+              <span>{words}</span>
+            </p>
+          ))}
+          <AddField
+            text={text}
+            gold={!plug.pulled}
+            onText={setText}
+            onAdd={(title) => void room.run({ type: "add_todo", title })}
+            typing={room.say}
+          />
+        </>
       )}
       <footer>
         <Heard position={position} down={down} at={line.heardAt} />

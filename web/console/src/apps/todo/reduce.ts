@@ -18,7 +18,15 @@ export function byCreation(a: string, b: string): number {
   return number(a) - number(b);
 }
 
-/** What was true when the command was given, so that it can be recognised in a later view. */
+/** A command under way. The host may have it already if an earlier page sent it and heard no answer. */
+export interface Change {
+  /** Under which a new thing stands until it has a number. */
+  id: string;
+  command: TodoCommand;
+  sent: boolean;
+}
+
+/** What was true in the first view that the command was laid over, so that it can be recognised in a later one. */
 export interface Draft {
   id: string;
   by: Person;
@@ -31,15 +39,27 @@ export interface Draft {
   done: boolean;
 }
 
-export function draftOf(view: TodoView | null, command: TodoCommand, by: Person): Draft {
-  const items = view?.items ?? {};
+export function draftOf(view: TodoView, { id, command, sent }: Change, by: Person): Draft {
   const twins =
     command.type === "add_todo"
-      ? Object.entries(items).filter(([id, item]) => isWaitingId(id) && item.title === command.title.trim()).length
+      ? Object.entries(view.items).filter(([id, item]) => isWaitingId(id) && item.title === command.title.trim()).length
       : 0;
-  const done = command.type === "toggle_todo" ? !items[command.id]?.done : false;
-  return { id: waitingId(), by, at: Date.now(), known: new Set(Object.keys(items)), nth: twins + 1, done };
+  const done = command.type === "toggle_todo" && Boolean(view.items[command.id]?.done) === sent;
+  // What may be done already must not look as if it were done twice.
+  return { id, by, at: Date.now(), known: new Set(sent ? [] : Object.keys(view.items)), nth: twins + 1, done };
 }
+
+/** Lays the change over whatever view there is by then; before there is one, nobody need have said who we are. */
+export function overlayOf(change: Change, me: () => Person): (view: TodoView) => TodoView {
+  let draft: Draft | undefined;
+  return (view) => reduce(view, change.command, (draft ??= draftOf(view, change, me())));
+}
+
+const NOTHING: TodoView = { title: "", items: {}, pending_count: 0 };
+
+/** As much of the list as is known before its first view: what is on its way to it. */
+export const preview = (changes: readonly Change[], me: Person): TodoView =>
+  changes.reduce((view, change) => reduce(view, change.command, draftOf(view, change, me)), NOTHING);
 
 export function reduce(view: TodoView, command: TodoCommand, draft: Draft): TodoView {
   switch (command.type) {

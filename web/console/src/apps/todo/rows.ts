@@ -23,12 +23,13 @@ export interface Row {
   refused: Refused | undefined;
 }
 
-export function rows(view: TodoView, confirmed: TodoView, refusals: readonly Refused[]): Row[] {
+/** `confirmed` is null before the first view: whatever is shown then waits. */
+export function rows(view: TodoView, confirmed: TodoView | null, refusals: readonly Refused[]): Row[] {
   const said = new Map(refusals.map((r) => [r.id, r]));
   const list: Row[] = Object.entries(view.items).map(([id, item]) => ({
     id,
     item,
-    waiting: waits(id, item, confirmed.items[id]),
+    waiting: waits(id, item, confirmed?.items[id]),
     ghost: false,
     refused: said.get(id),
   }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Item, TodoCommand, TodoView } from "../../generated/todo";
-import { byCreation, type Draft, draftOf, isWaitingId, reduce } from "./reduce";
+import { byCreation, type Change, type Draft, draftOf, isWaitingId, overlayOf, preview, reduce, waitingId } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
 import { things, titleProblem } from "./words";
 
@@ -21,8 +21,10 @@ const view = (items: Record<string, Item>, title = "Market"): TodoView => ({
 });
 const base = view({ "1": item("Eggs"), "2": item("Salt", { done: true }) });
 
+const changeOf = (command: TodoCommand, sent = false): Change => ({ id: waitingId(), command, sent });
+
 function once(from: TodoView, command: TodoCommand): { draft: Draft; after: TodoView } {
-  const draft = draftOf(from, command, ME);
+  const draft = draftOf(from, changeOf(command), ME);
   return { draft, after: reduce(from, command, draft) };
 }
 
@@ -92,6 +94,37 @@ describe("what a command will do", () => {
     const confirmed = view({ ...base.items, "3": item("Tape", { by: ME }) });
     const shown = reduce(reduce(confirmed, command, first.draft), command, second.draft);
     expect(Object.values(shown.items).filter((i) => i.title === "Tape")).toHaveLength(2);
+  });
+});
+
+describe("a change from before a reload", () => {
+  const show = (from: TodoView, change: Change) => overlayOf(change, () => ME)(from);
+  const eggs: TodoCommand = { type: "add_todo", title: "Eggs" };
+  const mine = view({ "1": item("Eggs", { by: ME }), "2": item("Salt", { done: true }) });
+
+  it("that nobody has is laid over the first view, twins and all", () => {
+    const [one, two] = [changeOf(eggs), changeOf(eggs)].map((change) => overlayOf(change, () => ME));
+    expect(Object.values(two!(one!(mine)).items).map((it) => it.title)).toEqual(["Eggs", "Salt", "Eggs", "Eggs"]);
+    // The first of them has its number now.
+    const confirmed = view({ ...mine.items, "3": item("Eggs", { by: ME }) });
+    expect(Object.values(two!(one!(confirmed)).items)).toHaveLength(4);
+    expect(show(mine, changeOf({ type: "toggle_todo", id: "2" })).items["2"]!.done).toBe(false);
+  });
+
+  it("that the host may have does not look as if it were done twice", () => {
+    expect(Object.keys(show(mine, changeOf(eggs, true)).items)).toEqual(["1", "2"]);
+    expect(Object.keys(show(base, changeOf(eggs, true)).items)).toHaveLength(3);
+    for (const id of ["1", "2"]) expect(show(mine, changeOf({ type: "toggle_todo", id }, true)).items).toEqual(mine.items);
+  });
+
+  it("is all there is to see before the first view", () => {
+    const changes = [changeOf(eggs, true), changeOf({ type: "toggle_todo", id: "7" }), changeOf(eggs)];
+    const list = rows(preview(changes, ME), null, []);
+    expect(list.map((row) => [row.item.title, row.waiting])).toEqual([
+      ["Eggs", true],
+      ["Eggs", true],
+    ]);
+    expect(list[0]!.id).toBe(changes[0]!.id);
   });
 });
 

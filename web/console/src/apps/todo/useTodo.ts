@@ -1,6 +1,7 @@
 // One device's look at one list: the room, the commands, what was refused.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { useActor } from "@dormouse/react";
+import type { Accepted, Restored } from "@dormouse/client";
+import { useActor, useClient } from "@dormouse/react";
 import type { Item, TodoCommand, TodoTypes, TodoView } from "../../generated/todo";
 import type { Handle, Person } from "../../sdk";
 import { usePrincipal } from "../../live/useClient";
@@ -8,8 +9,9 @@ import { useLine } from "../../live/useLine";
 import { usePresence, useTyping } from "../../live/usePresence";
 import { refused as inWords } from "../../live/words";
 import { place } from "../../ui/position";
-import { draftOf, type Draft, reduce } from "./reduce";
+import { type Change, overlayOf, preview, waitingId } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
+import { undone } from "./words";
 
 /** How long a refused row stays to be read, and a new one keeps its wash. */
 const REFUSED_STAYS = 8000;
@@ -24,61 +26,80 @@ export function useTodo(id: string, remembered?: string) {
   const view = actor.view ?? null;
   const confirmed = subscription?.confirmed ?? null;
   const resumed = subscription?.resumed ?? null;
-  const { run, refusals, own } = useCommands(handle, view, principal);
+  const { run, refusals, own, open } = useCommands(handle, view);
   const line = useLine({ status, position, resumed }, own, remembered);
   const { typing, say } = useTyping(handle, principal?.id);
   const people = usePresence(here, typing);
-  const list = useMemo(() => (view ? rows(view, confirmed ?? view, refusals) : []), [view, confirmed, refusals]);
+  const seen = useMemo(() => view ?? preview(open, principal ?? YOU), [view, open, principal]);
+  const list = useMemo(() => rows(seen, confirmed, refusals), [seen, confirmed, refusals]);
+  const unplaced = refusals.filter((refused) => !list.some((row) => row.refused === refused));
   const fresh = useFresh(confirmed, principal?.id);
-  return { handle, principal, view, position, pending, resumed, error, list, fresh, line, people, typing, say, run };
+  return { handle, principal, view, position, pending, resumed, error, list, unplaced, fresh, line, people, typing, say, run };
 }
 
-function useCommands(handle: Handle<TodoTypes>, view: TodoView | null, principal: Person | null) {
+const YOU: Person = { id: "", name: "You" };
+
+/** What this device asked for: here, or in a page before a reload. */
+function useCommands(handle: Handle<TodoTypes>, view: TodoView | null) {
+  const client = useClient();
   const [refusals, setRefusals] = useState<readonly Refused[]>([]);
   const [own, setOwn] = useState<ReadonlySet<number>>(new Set());
-  const latest = useRef({ view, principal });
-  latest.current = { view, principal };
+  const [open, setOpen] = useState<readonly Change[]>([]);
+  const latest = useRef(view);
+  latest.current = view;
 
-  const run: Run = useCallback(
-    async (command) => {
-      const before = latest.current.view;
-      const draft = draftOf(before, command, latest.current.principal ?? { id: "", name: "You" });
+  const me = useCallback((): Person => client.principal ?? YOU, [client]);
+  const follow = useCallback(
+    async (change: Change, sending: Promise<Accepted>) => {
+      const before = latest.current;
+      setOpen((old) => [...old, change]);
       try {
-        const answer = await handle.send(command, { optimistic: (now) => reduce(now, command, draft) });
+        const answer = await sending;
         setOwn((old) => new Set(old).add(place(answer.position).seq));
         return answer;
       } catch (error) {
-        const entry = refusal(command, draft, before, inWords(error));
+        const entry = refusal(change, me(), before ?? latest.current, inWords(error));
         setRefusals((old) => [...old.filter((r) => r.id !== entry.id), entry]);
         setTimeout(() => setRefusals((old) => old.filter((r) => r !== entry)), REFUSED_STAYS);
         return undefined;
+      } finally {
+        setOpen((old) => old.filter((other) => other !== change));
       }
     },
-    [handle],
+    [me],
   );
-  return { run, refusals, own };
+  const run: Run = useCallback(
+    (command) => {
+      const change: Change = { id: waitingId(), command, sent: false };
+      return follow(change, handle.send(command, { optimistic: overlayOf(change, me) }));
+    },
+    [follow, handle, me],
+  );
+  const restored = useCallback(
+    ({ command, sent, answer }: Restored<TodoCommand>) => {
+      const change: Change = { id: waitingId(), command, sent };
+      void follow(change, answer);
+      return { optimistic: overlayOf(change, me) };
+    },
+    [follow, me],
+  );
+  useEffect(() => handle.onRestored(restored), [handle, restored]);
+  return { run, refusals, own, open };
 }
 
 let keys = 0;
 
-/** Where a refusal stands: on its row, or for what has no row (`""`) above the field. */
-function refusal(command: TodoCommand, draft: Draft, before: TodoView | null, words: string): Refused {
+/** Where a refusal stands: on its row, or for what has no row above the field. */
+function refusal({ id, command }: Change, by: Person, before: TodoView | null, why: string): Refused {
   const key = ++keys;
+  const words = `${undone(command)} ${why}`;
   if (command.type === "add_todo") {
-    const item: Item = { title: command.title, done: false, by: draft.by, created_at: draft.at };
-    return { key, id: draft.id, item, typed: command.title, words: `Not added. ${words}` };
+    const item: Item = { title: command.title, done: false, by, created_at: Date.now() };
+    return { key, id, item, typed: command.title, words };
   }
-  if (command.type === "clear_completed" || command.type === "rename_list")
-    return { key, id: "", item: undefined, words };
-  const item = before?.items[command.id];
-  if (command.type === "update_todo")
-    return { key, id: command.id, item, typed: command.title, words: `Not changed to “${command.title}”. ${words}` };
-  return {
-    key,
-    id: command.id,
-    item,
-    words: `${command.type === "delete_todo" ? "Not deleted" : "Not ticked"}. ${words}`,
-  };
+  if (!("id" in command)) return { key, id, item: undefined, words };
+  const typed = command.type === "update_todo" ? { typed: command.title } : {};
+  return { key, id: command.id, item: before?.items[command.id], ...typed, words };
 }
 
 /** The rows that came from others within the last two seconds. */

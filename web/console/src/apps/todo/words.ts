@@ -1,4 +1,5 @@
 // What the list says.
+import type { TodoCommand } from "../../generated/todo";
 import { plural } from "../../ui/words";
 
 /** The bounds of the rules, which their schema does not tell. */
@@ -17,4 +18,22 @@ export function titleProblem(title: string): string | undefined {
   const length = [...title.trim()].length;
   if (length > TITLE_MAX) return `${length} characters; ${TITLE_MAX} is the most.`;
   return undefined;
+}
+
+/** Of a command that the rules refused. */
+export function undone(command: TodoCommand): string {
+  switch (command.type) {
+    case "add_todo":
+      return "Not added.";
+    case "update_todo":
+      return `Not changed to “${command.title}”.`;
+    case "toggle_todo":
+      return "Not ticked.";
+    case "delete_todo":
+      return "Not deleted.";
+    case "clear_completed":
+      return "Not cleared.";
+    case "rename_list":
+      return `Not renamed to “${command.title}”.`;
+  }
 }
