@@ -182,9 +182,15 @@ impl Engine {
         Ok(parked)
     }
 
-    /// A command whose answer is a frame to this connection.
-    pub fn send(&self, address: &Address, by: Viewer, id: CommandId, command: Arc<[u8]>, outlet: &Arc<dyn Outlet>) {
-        let command_id: Arc<str> = id.to_string().into();
+    /// A command whose answer is a frame to this connection. `command_id` is the text of `id`.
+    pub fn send(
+        &self,
+        address: &Address,
+        by: Viewer,
+        (id, command_id): (CommandId, Arc<str>),
+        command: Arc<[u8]>,
+        outlet: &Arc<dyn Outlet>,
+    ) {
         let reply = || Reply::Wire { outlet: outlet.clone(), command_id: command_id.clone() };
         let input = Message::Input { stimulus: Stimulus::Command { by, id: Some(id), command }, reply: reply() };
         if let Err(failure) = self.post(address, input) {

@@ -113,7 +113,7 @@ impl Connection {
             }
             ClientFrame::Subscribe(wanted) => self.subscribe(wanted).await,
             ClientFrame::Unsubscribe { actor, of } => self.unsubscribe(&actor, of),
-            ClientFrame::Send { actor, id, command } => self.send(&actor, id, command),
+            ClientFrame::Send { actor, id, command_id, command } => self.send(&actor, (id, command_id), command),
             ClientFrame::Signal { actor, signal } => {
                 let told = self.admit(&actor).and_then(|address| {
                     let connection = Some(self.outbound.id());
@@ -230,7 +230,7 @@ impl Connection {
         }
     }
 
-    fn send(&mut self, actor: &str, id: CommandId, command: Arc<[u8]>) {
+    fn send(&mut self, actor: &str, id: (CommandId, Arc<str>), command: Arc<[u8]>) {
         let admitted = self.admit(actor).and_then(|address| {
             self.host.api.engine.kind(&address.kind)?;
             if self.outbound.begin_command() { Ok(address) } else { Err(Code::InFlight.into()) }
@@ -240,8 +240,7 @@ impl Connection {
                 self.host.api.engine.send(&address, self.session.viewer.clone(), id, command, &self.outlet);
             }
             Err(failure) => {
-                let command_id = id.to_string();
-                let frame = ServerFrame::Rejected { actor, command_id: &command_id, failure: Said::from(&failure) };
+                let frame = ServerFrame::Rejected { actor, command_id: &id.1, failure: Said::from(&failure) };
                 self.refuse(&frame, failure.code);
             }
         }

@@ -39,6 +39,8 @@ pub enum ClientFrame {
         actor: String,
         /// The same for every repetition.
         id: CommandId,
+        /// Its text, which the answer repeats.
+        command_id: Arc<str>,
         /// JSON.
         command: Arc<[u8]>,
     },
@@ -207,8 +209,9 @@ fn send(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
     if command.len() > COMMAND_BYTES_MAX {
         return Err(Code::TooLarge.into());
     }
-    let id = required(flat.command_id, "command_id")?.parse().map_err(|_| Code::BadCommandId)?;
-    Ok(ClientFrame::Send { actor: required(flat.actor, "actor")?, id, command: command.as_bytes().into() })
+    let command_id: Arc<str> = required(flat.command_id, "command_id")?.into();
+    let id = command_id.parse().map_err(|_| Code::BadCommandId)?;
+    Ok(ClientFrame::Send { actor: required(flat.actor, "actor")?, id, command_id, command: command.as_bytes().into() })
 }
 
 fn signal(flat: Flat<'_>) -> Result<ClientFrame, Failure> {

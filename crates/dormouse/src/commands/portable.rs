@@ -164,10 +164,11 @@ async fn append_all(store: &SqliteStore, mut machine: Machine, records: &[Arc<[u
         for record in &rest[..taken] {
             let opening = record::open(machine.address(), record).expect("verified before");
             machine.fold(&opening).expect("verified before");
-            index.merge(opening.changes, None);
+            index.merge(opening.changes, None, None);
             index.retired |= opening.header.retires;
         }
         index.summary = Some(machine.bounded_summary());
+        index.present = Some(machine.present().next().is_some());
         let address = machine.address().clone();
         let (head, time) = (machine.head(), machine.time());
         let run = Run { address, records: rest[..taken].to_vec(), expected, head, time, index };

@@ -285,19 +285,20 @@ impl Owner {
     }
 
     fn take_some(&mut self, first: Message) {
-        self.take(first);
+        let now = Instant::now();
+        self.take(first, now);
         for _ in 1..DRAIN {
             if self.is_full() || self.machine.is_spoiled() {
                 return;
             }
             let Ok(message) = self.mailbox.try_recv() else { return };
-            self.take(*message);
+            self.take(*message, now);
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message, now: Instant) {
         if !matches!(message, Message::Poke) {
-            self.last_input = Instant::now();
+            self.last_input = now;
         }
         self.answer(message, 0);
     }

@@ -173,7 +173,8 @@ impl Stage {
         let person = self.person(name);
         person.host = here;
         let id = CommandId { outbox: person.outbox.clone(), n };
-        engine.send(address, person.viewer.clone(), id, command.as_bytes().into(), &person.connection.outlet());
+        let text = id.to_string().into();
+        engine.send(address, person.viewer.clone(), (id, text), command.as_bytes().into(), &person.connection.outlet());
     }
 
     pub fn watch(&mut self, host: Option<&str>, name: &str, address: &Address, wanted: Subscribe) {
