@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 pub use dormouse_core::frame::{
-    As,
+    Action, As,
     server::{Resumed as ResumedKind, Revealed},
 };
 use dormouse_core::{Position, Principal};
@@ -151,6 +151,7 @@ pub struct Patch {
 pub struct Events {
     pub actor: Arc<str>,
     pub position: Position,
+    pub after_seq: u64,
     pub through_seq: u64,
     pub events: Vec<Revealed>,
 }
@@ -202,6 +203,8 @@ pub struct Presence {
 pub struct Refusal {
     #[serde(flatten)]
     pub fault: Fault,
+    /// What it answers.
+    pub action: Option<Action>,
     pub actor: Option<Arc<str>>,
     pub r#as: Option<As>,
 }

@@ -261,7 +261,7 @@ async fn updates_come_as_the_applications_types() {
     assert_eq!((update.view, update.position.seq), (List { open: 1 }, 1));
     wire.say(resumed("events", "tail")).await;
     let event = |event: Value| json!({ "seq": 1, "index": 0, "at": 5, "event": event });
-    let told = |events: Value, seq: u64| json!({ "type": "events", "actor": "todo/a", "position": position(seq), "through_seq": seq, "events": events });
+    let told = |events: Value, seq: u64| json!({ "type": "events", "actor": "todo/a", "position": position(seq), "after_seq": seq - 1, "through_seq": seq, "events": events });
     wire.say(told(json!([event(json!("opened"))]), 1)).await;
     let Some(Ok(Update::Events(update))) = soon(events.next()).await else { panic!("events") };
     assert_eq!((update.events[0].event.as_str(), update.through_seq), ("opened", 1));

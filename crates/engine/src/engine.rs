@@ -6,7 +6,7 @@ use dormouse_core::{
     Address, Code, Failure, Kind, Name, Outcome, Sight, Stimulus, Viewer,
     dice::Secret,
     frame::{
-        As,
+        Action, As,
         client::{From, Subscribe},
         server::{Resumed, ServerFrame},
     },
@@ -258,7 +258,12 @@ impl Engine {
 
     fn refuse(&self, address: &Address, of: As, failure: &Failure, outlet: &Arc<dyn Outlet>) {
         let actor = address.actor();
-        let frame = ServerFrame::Error { failure: failure.into(), actor: Some(&actor), r#as: Some(of) };
+        let frame = ServerFrame::Error {
+            failure: failure.into(),
+            action: Some(Action::Subscribe),
+            actor: Some(&actor),
+            r#as: Some(of),
+        };
         outlet.push(Outgoing::Frame(frame.text().into()));
     }
 

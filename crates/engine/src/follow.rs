@@ -7,7 +7,7 @@ use std::{future::Future, sync::Arc};
 use dormouse_core::{
     Address, Code, Failure, Viewer,
     frame::{
-        As,
+        Action, As,
         client::From,
         server::{Resumed, ServerFrame},
     },
@@ -43,8 +43,13 @@ pub(crate) async fn follow(
     let mut moved = Moved { engine, address, receiver: Some(engine.shared.registry.follow(address)) };
     let Some(receiver) = &mut moved.receiver else { return };
     let follower = Follower { engine, address, actor: address.actor(), viewer, outlet };
-    if let Err(failure) = follower.run(from, history_is_same, receiver, room).await {
-        engine_refusal(&follower, &failure);
+    let (action, ended) = match follower.greet(from, history_is_same).await {
+        Ok(None) => return,
+        Ok(Some(after)) => (None, follower.run(after, receiver, room).await),
+        Err(failure) => (Some(Action::Subscribe), Err(failure)),
+    };
+    if let Err(failure) = ended {
+        follower.refuse(action, &failure);
     }
 }
 
@@ -63,11 +68,6 @@ impl Drop for Moved<'_> {
     }
 }
 
-fn engine_refusal(follower: &Follower<'_>, failure: &Failure) {
-    let frame = ServerFrame::Error { failure: failure.into(), actor: Some(&follower.actor), r#as: Some(As::Events) };
-    follower.outlet.push(Outgoing::Frame(frame.text().into()));
-}
-
 struct Follower<'a> {
     engine: &'a Engine,
     address: &'a Address,
@@ -79,12 +79,12 @@ struct Follower<'a> {
 impl Follower<'_> {
     async fn run(
         &self,
-        from: From,
-        history_is_same: bool,
+        after: u64,
         moved: &mut tokio::sync::watch::Receiver<u64>,
         room: &impl Room,
     ) -> Result<(), Failure> {
-        let Some(mut through) = self.greet(from, history_is_same).await? else { return Ok(()) };
+        // What the viewer holds when everything that was sent has arrived: commits of which it hears nothing send nothing.
+        let (mut through, mut told) = (after, after);
         loop {
             moved.borrow_and_update();
             let entries = self.read(through).await?;
@@ -98,7 +98,7 @@ impl Follower<'_> {
                 return Ok(());
             }
             through = entries.last().map_or(through, |entry| entry.seq);
-            if self.tell(entries).await? {
+            if self.tell(entries, &mut told).await? {
                 return Err(Code::Gone.into());
             }
         }
@@ -122,6 +122,12 @@ impl Follower<'_> {
         Ok((!over).then_some(after))
     }
 
+    fn refuse(&self, action: Option<Action>, failure: &Failure) {
+        let (failure, actor) = (failure.into(), Some(&*self.actor));
+        let frame = ServerFrame::Error { failure, action, actor, r#as: Some(As::Events) };
+        self.outlet.push(Outgoing::Frame(frame.text().into()));
+    }
+
     async fn head(&self) -> Result<Head, Failure> {
         let head = self.engine.shared.journal.head(self.address).await;
         let head = head.map_err(|error| read::unreadable(&self.engine.shared, self.address, error))?;
@@ -134,12 +140,13 @@ impl Follower<'_> {
     }
 
     /// Whether that was all there will ever be.
-    async fn tell(&self, entries: Vec<Entry>) -> Result<bool, Failure> {
+    async fn tell(&self, entries: Vec<Entry>, told: &mut u64) -> Result<bool, Failure> {
         let position = last_position(self.head().await?.epoch, &entries)?;
         let heard = reveal(self.engine, self.address, self.viewer, entries).await?;
         if !heard.events.is_empty() {
             let (actor, events) = (&*self.actor, &*heard.events);
-            let frame = ServerFrame::Events { actor, position, through_seq: position.seq, events };
+            let after_seq = std::mem::replace(told, position.seq);
+            let frame = ServerFrame::Events { actor, position, after_seq, through_seq: position.seq, events };
             self.outlet.push(Outgoing::Frame(frame.text().into()));
         }
         Ok(heard.retired

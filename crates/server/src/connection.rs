@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use dormouse_core::{
     Address, Code, Failure, Position,
     frame::{
-        As,
+        Action, As,
         client::{ClientFrame, From, Subscribe},
-        server::{Said, ServerFrame},
+        server::{Resumed, Said, ServerFrame},
     },
     limits,
     outbox::CommandId,
@@ -52,6 +52,7 @@ struct Outcome<'a> {
     r#type: &'a str,
     actor: Option<&'a str>,
     r#as: Option<As>,
+    kind: Option<Resumed>,
 }
 
 /// A follower waits for room in its connection's queue.
@@ -94,7 +95,7 @@ impl Connection {
         }
         match dormouse_core::frame::client::parse(text) {
             Ok(frame) => self.act(frame).await,
-            Err(failure) => self.error(&failure, None, None),
+            Err(failure) => self.error(&failure, None, None, None),
         }
     }
 
@@ -109,7 +110,7 @@ impl Connection {
         match frame {
             ClientFrame::Hello { .. } => {
                 let failure = Failure::new(Code::BadFrame, "this connection has said `hello` already");
-                self.error(&failure, None, None);
+                self.error(&failure, Some(Action::Hello), None, None);
             }
             ClientFrame::Subscribe(wanted) => self.subscribe(wanted).await,
             ClientFrame::Unsubscribe { actor, of } => self.unsubscribe(&actor, of),
@@ -120,7 +121,7 @@ impl Connection {
                     self.host.api.engine.signal(&address, self.session.viewer.clone(), connection, signal)
                 });
                 if let Err(failure) = told {
-                    self.error(&failure, Some(&actor), None);
+                    self.error(&failure, Some(Action::Signal), Some(&actor), None);
                 }
             }
             ClientFrame::Ping { positions } => self.ping(positions).await,
@@ -144,8 +145,8 @@ impl Connection {
         Ok(address)
     }
 
-    fn error(&self, failure: &Failure, actor: Option<&str>, of: Option<As>) {
-        self.refuse(&ServerFrame::Error { failure: Said::from(failure), actor, r#as: of }, failure.code);
+    fn error(&self, failure: &Failure, action: Option<Action>, actor: Option<&str>, of: Option<As>) {
+        self.refuse(&ServerFrame::Error { failure: Said::from(failure), action, actor, r#as: of }, failure.code);
     }
 
     /// Answer with this frame; a session that is over ends the connection after it.
@@ -168,7 +169,9 @@ impl Connection {
         });
         let address = match admitted {
             Ok(address) => address,
-            Err(failure) => return self.error(&failure, Some(&wanted.actor), Some(wanted.of)),
+            Err(failure) => {
+                return self.error(&failure, Some(Action::Subscribe), Some(&wanted.actor), Some(wanted.of));
+            }
         };
         let key = (address.clone(), wanted.of);
         let followed = self.followed.entry(key.clone()).or_default();
@@ -198,12 +201,13 @@ impl Connection {
     fn settle(&mut self) {
         for frame in self.outbound.outcomes() {
             let outcome = serde_json::from_slice(&frame).ok();
-            let Some(Outcome { r#type, actor: Some(actor), r#as: Some(of) }) = outcome else { continue };
+            let Some(Outcome { r#type, actor: Some(actor), r#as: Some(of), kind }) = outcome else { continue };
             let Ok(address) = self.address(actor) else { continue };
             // One that is not there any more was unsubscribed meanwhile, and the engine has been told.
             let Some(followed) = self.followed.get_mut(&(address.clone(), of)) else { continue };
             followed.asked = followed.asked.saturating_sub(1);
-            if r#type == "resumed" {
+            // Nothing follows `gone`.
+            if r#type == "resumed" && kind != Some(Resumed::Gone) {
                 followed.stands = true;
             } else if followed.asked == 0 {
                 let refused = self.followed.remove(&(address.clone(), of)).unwrap_or_default();
@@ -213,7 +217,9 @@ impl Connection {
     }
 
     fn unsubscribe(&mut self, actor: &str, of: As) {
-        let Ok(address) = self.address(actor) else { return self.error(&Code::BadName.into(), Some(actor), Some(of)) };
+        let Ok(address) = self.address(actor) else {
+            return self.error(&Code::BadName.into(), Some(Action::Unsubscribe), Some(actor), Some(of));
+        };
         if let Some(followed) = self.followed.remove(&(address.clone(), of)) {
             self.leave(&address, of, Followed { stands: true, ..followed });
         }

@@ -11,15 +11,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use dormouse_core::{
-    Code, Failure, Time,
+    Code, Failure,
     frame::{
         client::ClientFrame,
-        server::{About, Bounds, Identity, Said, ServerFrame},
+        server::{Said, ServerFrame},
     },
     limits,
     outbox::OutboxId,
 };
-use dormouse_engine::http::{Peer, Refused, VERSION};
+use dormouse_engine::http::{Peer, Refused, welcome};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -151,7 +151,7 @@ async fn begin(
     let session = host.api.identity.verify(&token).map_err(|failure| host.guessed(peer, failure))?;
     let outbound = Outbound::new(host.next_connection());
     let connection = Connection::new(host.clone(), session, outbound.clone())?;
-    outbound.frame(welcome(host, &connection, outbox));
+    outbound.frame(welcome(&host.api, connection.session(), outbox, limits::IN_FLIGHT_MAX));
     Ok((connection, outbound))
 }
 
@@ -170,23 +170,6 @@ async fn hello(socket: &mut Socket) -> Result<(String, Option<OutboxId>), Partin
         ClientFrame::Hello { token, outbox } => Ok((token, outbox)),
         _ => Err(Code::HelloFirst.into()),
     }
-}
-
-/// The outbox stays the principal's own if it names one; else it gets a fresh one, stamped now.
-fn welcome(host: &Host, connection: &Connection, outbox: Option<OutboxId>) -> String {
-    let world = host.api.engine.world();
-    let now = world.now();
-    let fresh = || OutboxId { stamp: now.0, unique: world.letters(12) };
-    // A stamp from the future would never grow old.
-    let outbox = outbox.filter(|outbox| Time(outbox.stamp) <= now).unwrap_or_else(fresh);
-    let (principal, outbox) = (Identity::from(&connection.session().viewer), outbox.to_string());
-    let limits = Bounds {
-        frame_bytes: limits::FRAME_BYTES_MAX,
-        signal_bytes: limits::SIGNAL_BYTES_MAX,
-        ping_seconds: limits::PING.as_secs(),
-    };
-    let (in_flight, server) = (limits::IN_FLIGHT_MAX, About { version: VERSION });
-    ServerFrame::Welcome { principal, outbox: &outbox, in_flight, limits, server }.text()
 }
 
 /// From `welcome` to the end; returns how it is to end.

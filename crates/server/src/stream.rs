@@ -15,7 +15,7 @@ use dormouse_core::{
     frame::{
         As,
         client::{From, Subscribe},
-        server::{Said, ServerFrame},
+        server::{Resumed, Said, ServerFrame},
     },
 };
 use dormouse_engine::{
@@ -141,13 +141,20 @@ impl Streaming {
     }
 }
 
-/// The position that a frame brings its reader to: what `Last-Event-ID` will name.
+/// The position that a frame brings its reader to: what `Last-Event-ID` will name. A `resumed` that announces more brings it nowhere yet:
+/// a stream that broke between the two would resume behind what was announced.
 fn position_of(frame: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Placed {
-        r#type: String,
+    struct Placed<'a> {
+        r#type: &'a str,
+        kind: Option<Resumed>,
         position: Option<String>,
     }
-    let placed: Placed = serde_json::from_str(frame).ok()?;
-    placed.position.filter(|_| matches!(placed.r#type.as_str(), "snapshot" | "patch" | "events" | "resumed"))
+    let placed: Placed<'_> = serde_json::from_str(frame).ok()?;
+    let moves = match placed.r#type {
+        "snapshot" | "patch" | "events" => true,
+        "resumed" => matches!(placed.kind, Some(Resumed::Current | Resumed::Gone)),
+        _ => false,
+    };
+    placed.position.filter(|_| moves)
 }

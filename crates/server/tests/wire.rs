@@ -111,3 +111,190 @@ async fn a_new_actor_is_listed() {
     let page: Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(page["rows"][0]["id"].as_str(), actor.strip_prefix("counter/"), "{page}");
 }
+
+async fn get(host: &Host, token: &str, path: &str) -> Value {
+    let request = reqwest::Client::new().get(host.url(path)).bearer_auth(token);
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+async fn post(host: &Host, token: &str, path: &str, body: Value) -> (u16, Value) {
+    let request = reqwest::Client::new().post(host.url(path)).bearer_auth(token).json(&body);
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+async fn command(host: &Host, token: &str, actor: &str, command: Value) -> String {
+    let (status, answer) = post(host, token, &format!("/v1/{actor}/commands"), json!({ "command": command })).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["position"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_left_out_of_lists() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    host.counter(&token, json!({})).await;
+    let page = get(&host, &token, "/v1/counter").await;
+    assert_eq!((page.get("next"), page["rows"][0].get("next_wake")), (None, None), "{page}");
+    host.counter(&token, json!({})).await;
+    let page = get(&host, &token, "/v1/counter?limit=1").await;
+    assert!(page["next"].is_string(), "{page}");
+}
+
+#[tokio::test]
+async fn who_watches_an_actor_that_retires_is_told_so_and_follows_nothing_more() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let actor = host.counter(&token, json!({})).await;
+    let (mut socket, _) = host.enter(&token).await;
+    for of in ["view", "events"] {
+        socket.say(json!({ "action": "subscribe", "actor": actor, "as": of })).await;
+        socket.hear_type("resumed").await;
+    }
+    let request = reqwest::Client::new().delete(host.url(&format!("/v1/{actor}"))).bearer_auth(&token);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let mut ended = vec![];
+    for _ in 0..2 {
+        let error = socket.hear_type("error").await;
+        assert_eq!(
+            (&error["code"], &error["actor"], error.get("action")),
+            (&json!(4405), &json!(actor), None),
+            "{error}"
+        );
+        ended.push(error["as"].as_str().unwrap().to_owned());
+    }
+    ended.sort();
+    assert_eq!(ended, ["events", "view"]);
+    for of in ["view", "events"] {
+        socket.say(json!({ "action": "subscribe", "actor": actor, "as": of, "from": "1:1:0000000000000000" })).await;
+        let resumed = socket.hear_type("resumed").await;
+        let kind = if of == "view" { "gone" } else { "reset" };
+        assert_eq!((&resumed["kind"], &resumed["as"]), (&json!(kind), &json!(of)), "{resumed}");
+    }
+    socket.hear_type("error").await;
+    socket.say(json!({ "action": "ping", "positions": { &actor: "1:1:0000000000000000" } })).await;
+    assert_eq!(socket.hear_type("pong").await["behind"], json!({}), "no subscription stands");
+}
+
+#[tokio::test]
+async fn an_error_names_the_action_that_it_answers() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let (mut socket, _) = host.enter(&token).await;
+    for (action, frame) in [
+        ("signal", json!({ "action": "signal", "actor": "none/x", "signal": 1 })),
+        ("subscribe", json!({ "action": "subscribe", "actor": "none/x" })),
+        ("subscribe", json!({ "action": "subscribe", "actor": "counter/none" })),
+        ("subscribe", json!({ "action": "subscribe", "actor": "counter/none", "as": "events" })),
+        ("subscribe", json!({ "action": "subscribe", "actor": "no name" })),
+        ("unsubscribe", json!({ "action": "unsubscribe", "actor": "no name" })),
+        ("hello", json!({ "action": "hello", "token": token })),
+    ] {
+        socket.say(frame.clone()).await;
+        assert_eq!(socket.hear_type("error").await["action"], action, "{frame}");
+    }
+    socket.say(json!({ "action": "fly" })).await;
+    assert_eq!(socket.hear_type("error").await.get("action"), None, "what it asked for nobody knows");
+}
+
+#[tokio::test]
+async fn each_frame_of_events_says_after_which_commit_it_is_complete() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let actor = host.counter(&token, json!({})).await;
+    let (mut socket, _) = host.enter(&token).await;
+    socket.say(json!({ "action": "subscribe", "actor": actor, "as": "events" })).await;
+    let held = socket.hear_type("resumed").await["position"].as_str().unwrap().to_owned();
+    assert!(held.starts_with("1:1:"), "{held}");
+    let mut through = 1;
+    for round in 0..3 {
+        for _ in 0..round {
+            command(&host, &token, &actor, json!({ "type": "whisper", "text": "x" })).await;
+        }
+        command(&host, &token, &actor, json!({ "type": "add", "by": 1 })).await;
+        let events = socket.hear_type("events").await;
+        assert_eq!(events["after_seq"], through, "what is hidden makes no gap: {events}");
+        through = events["through_seq"].as_u64().unwrap();
+    }
+    let from = |from: &str| json!({ "action": "subscribe", "actor": actor, "as": "events", "from": from });
+    for (place, after) in [("start", 0), (&*held, 1)] {
+        socket.say(from(place)).await;
+        assert_eq!(socket.hear_type("events").await["after_seq"], after);
+    }
+}
+
+#[tokio::test]
+async fn signals_go_over_http_too() {
+    let host = Host::start().await;
+    let (ana, bo) = (host.token("Ana"), host.token("Bo"));
+    let actor = host.counter(&ana, json!({})).await;
+    let (mut socket, _) = host.enter(&bo).await;
+    socket.say(json!({ "action": "subscribe", "actor": actor })).await;
+    socket.hear_type("snapshot").await;
+    let path = format!("/v1/{actor}/signals");
+    let signal = |bytes: usize| json!({ "signal": "x".repeat(bytes - 2) });
+    let at_limit = dormouse_core::limits::SIGNAL_BYTES_MAX;
+    assert_eq!(post(&host, &ana, &path, signal(at_limit)).await, (202, json!({})));
+    let heard = socket.hear_type("signal").await;
+    assert_eq!((&heard["from"]["name"], heard["signal"].as_str().unwrap().len()), (&json!("Ana"), at_limit - 2));
+    for (path, body, status, code) in [
+        (&*path, signal(at_limit + 1), 413, 4420),
+        (&*path, json!({}), 400, 4411),
+        (&*path, json!({ "signal": 1, "command": 1 }), 400, 4412),
+        ("/v1/none/x/signals", json!({ "signal": 1 }), 404, 4404),
+    ] {
+        let (said, answer) = post(&host, &ana, path, body).await;
+        assert_eq!((said, &answer["error"]["code"]), (status, &json!(code)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_socket_asks_for_its_welcome() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let me = get(&host, &token, "/v1/me").await;
+    assert_eq!(
+        (&me["type"], &me["principal"]["name"], &me["in_flight"]),
+        (&json!("welcome"), &json!("Ana"), &json!(1))
+    );
+    let actor = host.counter(&token, json!({})).await;
+    let body =
+        json!({ "command_id": format!("{}:1", me["outbox"].as_str().unwrap()), "command": { "type": "add", "by": 1 } });
+    let path = format!("/v1/{actor}/commands");
+    let (first, again) = (post(&host, &token, &path, body.clone()).await.1, post(&host, &token, &path, body).await.1);
+    assert_eq!((&first["position"], &again["again"]), (&again["position"], &json!(true)));
+}
+
+/// What a stream sends until this text was seen: each message's id and data.
+async fn stream_until(host: &Host, token: &str, path: &str, mark: &str) -> Vec<(Option<String>, Value)> {
+    let mut response = reqwest::Client::new().get(host.url(path)).bearer_auth(token).send().await.unwrap();
+    let mut text = String::new();
+    while !text.contains(mark) || !text.ends_with("\n\n") {
+        text.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    let field =
+        |message: &str, name: &str| message.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
+    let messages = text.split("\n\n").filter_map(|message| Some((field(message, "id:"), field(message, "data:")?)));
+    messages.map(|(id, data)| (id, serde_json::from_str(&data).unwrap())).collect()
+}
+
+/// A stream that breaks in between resumes where its reader stood, and is not taken for one that holds what was announced.
+#[tokio::test]
+async fn a_stream_names_no_position_that_its_reader_does_not_hold_yet() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let actor = host.counter(&token, json!({})).await;
+    let position = command(&host, &token, &actor, json!({ "type": "add", "by": 1 })).await;
+    for (query, mark, kind, id) in [
+        ("as=view".to_owned(), "snapshot\",\"actor", "snapshot", None),
+        ("as=events&from=start".to_owned(), "\"events\",\"actor", "tail", None),
+        (format!("as=events&from={position}"), "resumed", "current", Some(&position)),
+    ] {
+        let messages = stream_until(&host, &token, &format!("/v1/{actor}/stream?{query}"), mark).await;
+        let (resumed, rest) = messages.split_first().unwrap();
+        assert_eq!((&resumed.1["kind"], resumed.0.as_ref()), (&json!(kind), id), "{query}: {messages:?}");
+        for (id, frame) in rest.iter().filter(|(_, frame)| frame.get("position").is_some()) {
+            assert_eq!(id.as_deref(), frame["position"].as_str(), "{frame}");
+        }
+    }
+}

@@ -40,7 +40,7 @@ function worldOf(endpoint: string, options: ClientOptions, Socket: SocketConstru
     dial(transport, token, hooks) {
       return transport === "ws" && Socket !== undefined
         ? dialSocket(Socket, endpoint, hooks)
-        : dialSse({ fetch, endpoint, clock, random }, token, hooks);
+        : dialSse({ fetch, endpoint, clock }, token, hooks);
     },
     probe: (done) => (Socket === undefined ? done(false) : probeSocket(Socket, endpoint, done)),
   };

@@ -69,6 +69,7 @@ export interface Events {
   type: "events";
   actor: string;
   position: string;
+  after_seq: number;
   through_seq: number;
   events: EventRow[];
 }
@@ -108,6 +109,8 @@ export interface ErrorFrame {
   code: number;
   name: string;
   message: string;
+  /** The action that this answers; none where nothing was asked, such as at the end of a subscription. */
+  action?: ClientFrame["action"];
   actor?: string;
   as?: As;
   retry_after?: number;
@@ -189,7 +192,9 @@ const SERVER: Record<ServerFrame["type"], Shape> = {
   },
   snapshot: { must: { actor: isActor, position: isPlace, etag: isEtag, view: isAny }, may: { reset: isFlag } },
   patch: { must: { actor: isActor, base: isEtag, etag: isEtag, position: isPlace, ops: listOf(patchOp) } },
-  events: { must: { actor: isActor, position: isPlace, through_seq: isWhole, events: listOf(eventRow) } },
+  events: {
+    must: { actor: isActor, position: isPlace, after_seq: isWhole, through_seq: isWhole, events: listOf(eventRow) },
+  },
   accepted: {
     must: { actor: isActor, command_id: isCommandId, position: isPlace },
     may: { etag: isEtag, again: isFlag },
@@ -200,7 +205,7 @@ const SERVER: Record<ServerFrame["type"], Shape> = {
   },
   signal: { must: { actor: isActor, signal: isAny }, may: { from: person, task: isText } },
   presence: { must: { actor: isActor, here: listOf(person), count: isWhole } },
-  error: { must: fault, may: { actor: isActor, as: isAs, retry_after: isWhole } },
+  error: { must: fault, may: { action: isText, actor: isActor, as: isAs, retry_after: isWhole } },
   goodbye: { must: fault, may: { retry_after: isWhole } },
   pong: { must: { behind: mapOf(isPlace) } },
 };

@@ -360,24 +360,35 @@ describe("where sockets do not pass", () => {
     ada.close();
   });
 
-  it("works without WebSocket; with the host's time it can number its commands", async () => {
+  it("works without WebSocket: the host says who one is and where commands go", async () => {
     const { clock, client, host } = house();
     const ada = client({ WebSocket: undefined, transport: "sse", storage: null });
     const sub = ada.actor("list").get("a").subscribe();
     await clock.pass(500);
-    const sent = ada.actor("list").get("a").send({ text: "milk" });
-    await clock.pass(100);
-    await sent;
-    expect([ada.status, sub.view?.count]).toEqual(["live", 1]);
-    const ids = () => host.requests.filter(({ path }) => path.endsWith("/commands")).map(({ body }) => (body as { command_id?: string }).command_id);
-    expect(ids()).toEqual([undefined]);
+    const sent = [ada.actor("list").get("a").send({ text: "milk" }), ada.actor("list").get("a").send({ text: "eggs" })];
+    await clock.pass(200);
+    await Promise.all(sent);
+    expect([ada.status, ada.principal?.name, sub.view?.count]).toEqual(["live", "ada", 2]);
+    const ids = host.requests.filter(({ path }) => path.endsWith("/commands")).map(({ body }) => body as { command_id?: string });
+    expect(ids.map(({ command_id }) => command_id)).toEqual(["ob-1:1", "ob-1:2"]);
     ada.close();
-    host.date = "Tue, 24 Nov 2026 19:00:00 GMT";
-    const bo = client({ transport: "sse", storage: null });
-    const numbered = bo.actor("list").get("a").send({ text: "eggs" });
+  });
+
+  it("signals go by POST, and their sender does not hear them", async () => {
+    const { clock, client, host } = house();
+    const [ada, bo] = [client({ transport: "sse", storage: null }), client({ transport: "sse", storage: null, token: () => tokenFor("bo") })];
+    const heard: unknown[] = [];
+    for (const [name, who] of [["ada", ada], ["bo", bo]] as const) {
+      const handle = who.actor("list").get("a");
+      handle.subscribe();
+      handle.onSignal((signal) => heard.push([name, signal.from?.id, signal.signal]));
+    }
     await clock.pass(500);
-    await numbered;
-    expect(ids()[1]).toMatch(new RegExp(`^${Date.parse(host.date).toString(36)}-[a-z0-9]{12}:1$`));
+    ada.actor("list").get("a").signal({ typing: true });
+    await clock.pass(100);
+    expect(host.requests.filter(({ path }) => path.endsWith("/signals"))).toMatchObject([{ body: { signal: { typing: true } } }]);
+    expect(heard).toEqual([["bo", "ada", { typing: true }]]);
+    ada.close();
     bo.close();
   });
 });

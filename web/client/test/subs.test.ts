@@ -11,7 +11,8 @@ const snapshot = (seq: number, view: unknown, changes = {}) =>
 const resumed = (kind: "current" | "tail" | "snapshot" | "reset" | "gone", seq: number, as: "view" | "events" = "view") =>
   ({ type: "resumed", actor: TODO, as, kind, position: pos(seq) }) as const;
 const events = (...seqs: number[]) => ({
-  type: "events" as const, actor: TODO, position: pos(seqs.at(-1) as number), through_seq: seqs.at(-1) as number,
+  type: "events" as const, actor: TODO, position: pos(seqs.at(-1) as number),
+  after_seq: (seqs[0] as number) - 1, through_seq: seqs.at(-1) as number,
   events: seqs.map((seq) => ({ seq, index: 0, at: 1, event: seq })),
 });
 const ask = (changes = {}) => ({ action: "subscribe", actor: TODO, as: "view", ...changes });
@@ -133,6 +134,11 @@ describe("a refused subscription", () => {
     expect([live.subStatus, live.sub().error?.code]).toEqual(["live", 4403]);
   });
 
+  it("is not the one that waits where the error names the signal", () => {
+    const script = new Script().open().watch().frame(refused(4403, { as: undefined, action: "signal" }));
+    expect([script.sub().phase, script.sub().error?.code]).toEqual(["asked", 4403]);
+  });
+
   it("is repeated if nobody answers", () => {
     expect(new Script().open().watch().after(15_000).sent).toEqual([ask()]);
   });
@@ -173,6 +179,22 @@ describe("events", () => {
 
   it("do not go back for one who wants what is ahead", () => {
     expect(live().frame(events(1, 2)).watch(TODO, "events", pos(2)).sent).toEqual([]);
+  });
+
+  it("that overtook others are asked for again after a second, and none is missed", () => {
+    const script = live().frame(events(1, 2)).frame(events(4));
+    expect([script.effects, script.sub("events").position]).toEqual([[], pos(2)]);
+    expect(script.after(999).sent).toEqual([]);
+    script.frame(events(3));
+    expect(script.of("events")).toHaveLength(1);
+    expect(script.after(1).sent).toEqual([asked(pos(3))]);
+    expect(script.frame(resumed("tail", 4, "events")).frame(events(4)).of("events")).toHaveLength(1);
+    expect(script.after(10_000).sent).toEqual([]);
+  });
+
+  it("after commits of which nothing was heard are not taken for a gap", () => {
+    const script = live().frame(events(1, 2)).frame({ ...events(7), after_seq: 2 });
+    expect([script.of("events").length, script.sub("events").position]).toEqual([1, pos(7)]);
   });
 
   it("start over after a reset", () => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effect, Session, backoff};
 use crate::{
     fault::{Action, Fault},
-    frame::{ClientFrame, Refusal, Token, Welcome},
+    frame::{Action as Asked, ClientFrame, Refusal, Token, Welcome},
     limits,
 };
 
@@ -98,7 +98,12 @@ impl Session {
     }
 
     pub(super) fn on_error(&mut self, frame: Refusal) {
-        let Refusal { fault, actor, r#as } = frame;
+        let Refusal { fault, action, actor, r#as } = frame;
+        if action == Some(Asked::Signal) {
+            // It ends nothing.
+            self.error = Some(fault);
+            return;
+        }
         if let Some(actor) = actor {
             return self.on_sub_error(&actor, r#as, &fault);
         }

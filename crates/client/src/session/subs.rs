@@ -144,6 +144,14 @@ impl Sub {
         }
     }
 
+    /// The commit up to which the events have been heard.
+    fn heard_through(&self) -> u64 {
+        match (self.position, self.from) {
+            (Some(position), _) | (None, From::After(position)) => position.seq,
+            (None, From::Start | From::Now) => 0,
+        }
+    }
+
     /// The position decides before the base does: an etag may come back later (a light switched on and off).
     fn is_old(&self, patch: &Patch) -> bool {
         self.position.is_some_and(|held| order(patch.position) <= order(held))
@@ -314,11 +322,17 @@ impl Session {
     }
 
     pub(super) fn on_events(&mut self, frame: frame::Events) {
-        let frame::Events { actor, position, through_seq, events } = frame;
+        let gap_at = self.now + GAP;
+        let frame::Events { actor, position, after_seq, through_seq, events } = frame;
         let Some(sub) = self.subs.get_mut(&actor, As::Events) else { return };
         // While a question is out, its answer begins where this frame would: taking both would move past what is coming.
         let is_old = sub.position.is_some_and(|held| order(position) < order(held));
         if sub.phase != Phase::Live || is_old {
+            return;
+        }
+        if after_seq > sub.heard_through() {
+            // It overtook the events before it, or those are lost. What is held then is where to ask from.
+            sub.gap_at.get_or_insert(gap_at);
             return;
         }
         sub.position = Some(position);

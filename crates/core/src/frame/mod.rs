@@ -19,6 +19,19 @@ pub enum As {
     Events,
 }
 
+/// What a client's frame asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // Those of docs/protocol.md, "From the client".
+pub enum Action {
+    Hello,
+    Subscribe,
+    Unsubscribe,
+    Send,
+    Signal,
+    Ping,
+}
+
 /// The etag of a view: 16 hex digits of the SHA-256 of its bytes.
 pub fn etag(view: &[u8]) -> String {
     format!("{:016x}", u64::from_be_bytes(Hash::of("dormouse/etag/1", &[view]).tag()))

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::As;
+use super::{Action, As};
 use crate::{
     codes::{Code, Failure},
     position::Position,
@@ -54,6 +54,7 @@ pub enum ServerFrame<'a> {
     Events {
         actor: &'a str,
         position: Position,
+        after_seq: u64,
         through_seq: u64,
         events: &'a [Revealed],
     },
@@ -88,6 +89,8 @@ pub enum ServerFrame<'a> {
     Error {
         #[serde(flatten)]
         failure: Said<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        action: Option<Action>,
         #[serde(skip_serializing_if = "Option::is_none")]
         actor: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use axum::{
 };
 use dormouse_core::{
     Address, Code, Failure, Hash, Name, Stimulus,
-    limits::{COMMAND_BYTES_MAX, EVENTS_PAGE_MAX, PAGE_MAX},
+    limits::{COMMAND_BYTES_MAX, EVENTS_PAGE_MAX, PAGE_MAX, SIGNAL_BYTES_MAX},
     outbox::CommandId,
     position::Position,
     record::Parked,
@@ -156,11 +156,36 @@ pub(super) async fn command(
     let command = command.get().as_bytes().into();
     let stimulus = Stimulus::Command { by: session.viewer, id, command };
     let accepted = api.engine.call(&address, stimulus, true).await?;
-    let mut said = json!({ "position": accepted.position, "etag": accepted.etag });
+    let mut said = json!({ "position": accepted.position });
+    if let Some(etag) = accepted.etag {
+        said["etag"] = json!(etag);
+    }
     if accepted.again {
         said["again"] = Value::Bool(true);
     }
     Ok(Json(said))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signalled {
+    signal: Box<RawValue>,
+}
+
+/// Nobody answers for a signal: it is told to whoever watches now, and kept nowhere.
+pub(super) async fn signal(
+    State(api): Shared,
+    InPath((kind, id)): InPath<(String, String)>,
+    Signed(session): Signed,
+    request: Request,
+) -> Result<(StatusCode, Json<Value>), Refused> {
+    let address = address(&session, &kind, &id)?;
+    let Signalled { signal } = parsed(&body(request).await?)?;
+    if signal.get().len() > SIGNAL_BYTES_MAX {
+        return Err(Code::TooLarge.into());
+    }
+    api.engine.signal(&address, session.viewer, None, signal)?;
+    Ok((StatusCode::ACCEPTED, Json(json!({}))))
 }
 
 #[derive(Deserialize)]
@@ -242,7 +267,11 @@ pub(super) async fn list(
     let page = page.map_err(|_| Failure::from(Code::Unavailable).retry_after(1_000))?;
     // An actor without a summary is not listed: its rules have not said that it may be known of.
     let rows: Vec<Value> = page.rows.iter().filter(|row| row.summary.is_some()).map(|row| line(&api, row)).collect();
-    Ok(Json(json!({ "rows": rows, "next": page.next })))
+    let mut said = json!({ "rows": rows });
+    if let Some(next) = page.next {
+        said["next"] = next.into();
+    }
+    Ok(Json(said))
 }
 
 /// A `next` of this tenant's lists. The filter holds the tenant as well; this says so instead of answering with an empty page.
@@ -254,7 +283,7 @@ fn check_cursor(session: &Session, after: Option<&str>) -> Result<(), Failure> {
 
 fn line(api: &Api, row: &Row) -> Value {
     let summary = row.summary.clone().unwrap_or_default();
-    json!({
+    let mut line = json!({
         "kind": row.address.kind,
         "id": row.address.id,
         "title": summary.title,
@@ -263,7 +292,10 @@ fn line(api: &Api, row: &Row) -> Value {
         "position": row.position,
         "created_at": row.created,
         "updated_at": row.updated,
-        "next_wake": row.wake,
         "awake": api.engine.is_awake(&row.address),
-    })
+    });
+    if let Some(wake) = row.wake {
+        line["next_wake"] = json!(wake);
+    }
+    line
 }

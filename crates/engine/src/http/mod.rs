@@ -6,6 +6,7 @@ mod actors;
 mod answer;
 pub mod docs;
 mod session;
+mod welcome;
 
 use std::{
     net::IpAddr,
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 
 pub use answer::Refused;
 pub use session::{InPath, Signed, bearer, body};
+pub use welcome::welcome;
 
 use crate::{
     engine::Engine,
@@ -70,10 +72,12 @@ pub fn router_with(api: Arc<Api>, own: Router) -> Router {
         .route("/v1", get(about))
         .route("/v1/guest", post(guest))
         .route("/v1/ticket", post(ticket))
+        .route("/v1/me", get(welcome::me))
         .route("/v1/{kind}", get(actors::list).post(actors::create))
         .route("/v1/{kind}/{id}", get(actors::look).delete(actors::retire))
         .route("/v1/{kind}/{id}/commands", post(actors::command))
         .route("/v1/{kind}/{id}/events", get(actors::events))
+        .route("/v1/{kind}/{id}/signals", post(actors::signal))
         .route("/v1/{kind}/{id}/history", get(actors::history))
         .route("/v1/{kind}/{id}/redrive", post(actors::redrive))
         .route("/v1/reports", post(report))

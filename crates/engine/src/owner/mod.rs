@@ -23,7 +23,7 @@ use bytes::Bytes;
 use dormouse_core::{
     Address, Code, Failure, Kind, Machine, Sight, Stimulus, Viewer,
     frame::{
-        etag,
+        Action, etag,
         server::{Revealed, ServerFrame},
     },
     limits,
@@ -147,7 +147,8 @@ fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
         Message::Request { reply, .. } => drop(reply.send(Err(failure.clone()))),
         Message::Parked { reply } => drop(reply.send(Err(failure.clone()))),
         Message::Watch(watch) => {
-            let frame = ServerFrame::Error { failure: failure.into(), actor: Some(actor), r#as: Some(watch.of) };
+            let (failure, action) = (failure.into(), Some(Action::Subscribe));
+            let frame = ServerFrame::Error { failure, action, actor: Some(actor), r#as: Some(watch.of) };
             watch.outlet.push(crate::outlet::Outgoing::Frame(frame.text().into()));
         }
         Message::Unwatch { .. } | Message::Signal { .. } | Message::Stream { .. } | Message::Poke => {}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use dormouse_core::{
     Code, Failure, Machine, Position, Principal, Sight, Stimulus, Viewer,
     frame::{
-        As,
+        Action, As,
         client::From,
         etag,
         server::{Resumed, Said, ServerFrame},
@@ -314,7 +314,9 @@ impl Shown {
 
 impl Watcher {
     fn say_over(&self, of: As, actor: &Arc<str>, failure: &Failure) {
-        let frame = ServerFrame::Error { failure: Said::from(failure), actor: Some(actor), r#as: Some(of) };
+        // Who was not greeted yet hears it in answer to its question.
+        let action = self.greeting.is_some().then_some(Action::Subscribe);
+        let frame = ServerFrame::Error { failure: Said::from(failure), action, actor: Some(actor), r#as: Some(of) };
         self.outlet.push(Outgoing::Frame(frame.text().into()));
     }
 

@@ -303,7 +303,7 @@ async fn queried_text(house: Arc<House>) {
     let all = house.ask(&token, "GET", "/v1/counter?status=open", "").await;
     assert!(all.body.contains("\"rows\":[{"), "{}", all.body);
     let injected = house.ask(&token, "GET", "/v1/counter?status=open%27%20OR%20%271%27=%271", "").await;
-    assert_eq!((injected.status, injected.body.as_str()), (200, r#"{"next":null,"rows":[]}"#));
+    assert_eq!((injected.status, injected.body.as_str()), (200, r#"{"rows":[]}"#));
     for query in ["limit=x", "limit=-1", "limit=1&limit=2", "limit=1%00"] {
         let response = house.ask(&token, "GET", &format!("/v1/counter?{query}"), "").await;
         assert_eq!((response.status, response.code()), (400, Some(Code::BadQuery as u64)), "{query}");

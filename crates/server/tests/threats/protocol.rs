@@ -237,7 +237,7 @@ async fn foreign_last_event_id(house: Arc<House>) {
 async fn own_last_event_id(house: Arc<House>) {
     let (token, actor, _) = moved_counter(&house).await;
     let mut raw = stream(&house, &token, &actor, "", "").await;
-    let told = raw.until("\"snapshot\"").await + &raw.until("\n\n").await;
+    let told = raw.until("\"type\":\"snapshot\"").await + &raw.until("\n\n").await;
     let id = told.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().unwrap();
     let mut raw = stream(&house, &token, &actor, "", &format!("last-event-id: {id}\r\n")).await;
     let told = raw.until("\n\n").await;

@@ -5,7 +5,7 @@ import { faultOfWire, type Fault } from "../errors.js";
 import type { ErrorFrame, Events, Patch, Resumed, Snapshot } from "../frames.js";
 import { ANSWER_MS, EARLY_PATCHES_MAX, GAP_MS, LINGER_MS } from "../limits.js";
 import { applyPatch } from "../patch.js";
-import { commitsBetween, comparePositions } from "../position.js";
+import { commitsBetween, comparePositions, placeOf } from "../position.js";
 import { pruneShown } from "./overlay.js";
 import type { Input, ResumedNote, Sub } from "./state.js";
 import { putSub, removeSub, subKey, type Step } from "./step.js";
@@ -95,6 +95,8 @@ export function onEvents(step: Step, frame: Events): void {
   // While a question is out, its answer begins where this frame would: taking both would move past what is coming.
   if (sub === undefined || sub.phase !== "live") return;
   if (sub.position !== null && comparePositions(frame.position, sub.position) < 0) return;
+  // It overtook the events before it, or those are lost. What is held then is where to ask from.
+  if (frame.after_seq > heardThrough(sub)) return putSub(step, { ...sub, gapAt: sub.gapAt ?? step.env.now + GAP_MS });
   putSub(step, { ...sub, position: frame.position });
   const { position, through_seq: throughSeq, events } = frame;
   step.effects.push({ do: "events", sub: sub.key, position, throughSeq, events });
@@ -103,9 +105,10 @@ export function onEvents(step: Step, frame: Events): void {
 /** A refused subscription. Without `as` it is meant for whatever still waits for an answer at this actor. */
 export function onSubError(step: Step, frame: ErrorFrame): void {
   const mine = [...step.s.subs.values()].filter((sub) => sub.actor === frame.actor && sub.phase !== "ended");
-  const named = mine.filter((sub) => (frame.as === undefined ? sub.phase === "asked" : sub.as === frame.as));
+  const isMeant = (sub: Sub): boolean => (frame.as === undefined ? sub.phase === "asked" : sub.as === frame.as);
+  const named = frame.action === "signal" ? [] : mine.filter(isMeant);
   const fault = faultOfWire(frame);
-  // Nobody asked: a signal was refused. That ends nothing.
+  // A signal was refused. That ends nothing.
   if (named.length === 0) for (const sub of mine) putSub(step, { ...sub, error: fault });
   for (const sub of named) refuse(step, sub, fault);
 }
@@ -210,6 +213,12 @@ function isOld(sub: Sub, frame: Patch): boolean {
 
 function newer(patches: readonly Patch[], position: string): Patch[] {
   return patches.filter((patch) => comparePositions(patch.position, position) > 0);
+}
+
+/** The commit up to which the events have been heard. */
+function heardThrough({ position, from }: Sub): number {
+  const place = position ?? from;
+  return place === null || place === "start" ? 0 : placeOf(place).seq;
 }
 
 /** A patch may have overtaken its base or a snapshot; that is worth one second before asking. */

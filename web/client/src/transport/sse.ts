@@ -1,28 +1,25 @@
 /**
  * The line where WebSockets do not pass: one stream of server-sent events per subscription, and commands by
- * POST. It speaks the same frames to the session, so that nothing above knows the difference. Signals
- * cannot be sent this way. A stream that breaks drops the whole line, and the session resumes everything.
+ * POST, as signals are. It speaks the same frames to the session, so that nothing above knows the difference.
+ * A stream that breaks drops the whole line, and the session resumes everything.
  */
 import type { Clock } from "../clock.js";
 import { DormouseError, faultOfUnknown, localFault, type Fault } from "../errors.js";
-import { decodeServerFrame, parseJson, type ClientFrame, type ServerFrame } from "../frames.js";
+import { decodeServerFrame, parseJson, type ClientFrame, type ServerFrame, type Welcome } from "../frames.js";
 import { faultOfResponse, initOf, queryOf, requester, type FetchLike, type Requester } from "../http.js";
-import { FRAME_BYTES, SIGNAL_BYTES, SSE_SILENCE_MS } from "../limits.js";
-import { principalOf } from "../tokens.js";
+import { SSE_SILENCE_MS } from "../limits.js";
 import { SseReader } from "./sse_reader.js";
 import type { Hooks, Transport } from "./transport.js";
 
 type Subscribe = ClientFrame & { action: "subscribe" };
 type Send = ClientFrame & { action: "send" };
-
-const PING_SECONDS = 25;
+type Signal = ClientFrame & { action: "signal" };
 
 /** What the line needs of the world. */
 export interface SseWorld {
   readonly fetch: FetchLike;
   readonly endpoint: string;
   readonly clock: Clock;
-  readonly random: () => number;
 }
 
 export function dialSse(world: SseWorld, token: string, hooks: Hooks): Transport {
@@ -37,7 +34,7 @@ class SseLine implements Transport {
   readonly #token: string;
   readonly #hooks: Hooks;
   readonly #streams = new Map<string, AbortController>();
-  #hostTime = NaN;
+  #welcome: Welcome | null = null;
   #opened = false;
   #over = false;
 
@@ -48,13 +45,12 @@ class SseLine implements Transport {
     this.#hooks = hooks;
   }
 
-  /** Asks the host who it is: that it answers, and takes the token, is what opening means here. */
+  /** Asks the host who one is: that it answers, and takes the token, is what opening means here. */
   async open(): Promise<void> {
     try {
-      const { fetch, endpoint } = this.#world;
-      const response = await fetch(`${endpoint}/v1`, initOf("GET", { token: this.#token }));
-      if (!response.ok) throw new DormouseError(await faultOfResponse(response));
-      this.#hostTime = Date.parse(response.headers.get("date") ?? "");
+      const frame = decodeServerFrame(await this.#request("GET", "/v1/me", { token: this.#token }));
+      if (frame?.type !== "welcome") throw new DormouseError(localFault("unexpected_answer", "The host gave no welcome.", "stop"));
+      this.#welcome = frame;
       if (this.#over) return;
       this.#opened = true;
       this.#hooks.opened();
@@ -65,10 +61,11 @@ class SseLine implements Transport {
 
   send(frame: ClientFrame): void {
     if (this.#over) return;
-    if (frame.action === "hello") this.#emit(this.#welcome(frame.outbox));
+    if (frame.action === "hello") this.#greet(frame.outbox);
     else if (frame.action === "subscribe") void this.#stream(frame);
     else if (frame.action === "unsubscribe") this.#stop(streamKey(frame.actor, frame.as));
     else if (frame.action === "send") void this.#post(frame);
+    else if (frame.action === "signal") void this.#signal(frame);
     else if (frame.action === "ping") this.#emit({ type: "pong", behind: {} });
   }
 
@@ -78,32 +75,25 @@ class SseLine implements Transport {
     this.#streams.clear();
   }
 
-  /**
-   * HTTP has no `welcome`, hence gives no outbox. The one that is held already still counts; else one is made as a
-   * host would make it: stamped with the host's time. Where a page of another origin cannot read that, commands
-   * go unnumbered, and are never repeated. One at a time keeps their order.
-   */
-  #welcome(outbox: string | undefined): ServerFrame {
-    return {
-      type: "welcome",
-      principal: principalOf(this.#token) ?? { id: "", name: "", roles: [] },
-      outbox: outbox ?? this.#newOutbox(),
-      in_flight: 1,
-      limits: { frame_bytes: FRAME_BYTES, signal_bytes: SIGNAL_BYTES, ping_seconds: PING_SECONDS },
-      server: { version: "" },
-    };
+  /** The outbox that is held already still counts; else it is the one that the host gave. */
+  #greet(outbox: string | undefined): void {
+    if (this.#welcome !== null) this.#emit({ ...this.#welcome, outbox: outbox ?? this.#welcome.outbox });
   }
 
-  #newOutbox(): string {
-    if (!Number.isSafeInteger(this.#hostTime)) return "";
-    const letters = Array.from({ length: 12 }, () => Math.floor(this.#world.random() * 36).toString(36));
-    return `${this.#hostTime.toString(36)}-${letters.join("")}`;
+  /** As on a socket, nothing is said of one that arrives; one that is refused ends nothing. */
+  async #signal({ actor, signal }: Signal): Promise<void> {
+    try {
+      await this.#request("POST", `/v1/${actor}/signals`, { token: this.#token, body: { signal } });
+    } catch (error) {
+      const fault = faultOfUnknown(error);
+      if (fault.kind === "sign_in") return this.#drop(fault);
+      if (fault.code !== 0) this.#emit({ type: "error", action: "signal", actor, ...wireOf(fault) });
+    }
   }
 
   async #post(frame: Send): Promise<void> {
     const { actor, command_id, command } = frame;
-    const id = command_id.startsWith(":") ? {} : { command_id };
-    const ask = { token: this.#token, body: { ...id, command } };
+    const ask = { token: this.#token, body: { command_id, command } };
     try {
       const answer = await this.#request("POST", `/v1/${actor}/commands`, ask);
       this.#emit({ ...(answer as { position: string; etag?: string }), type: "accepted", actor, command_id });
@@ -147,7 +137,13 @@ class SseLine implements Transport {
 
   #onData(data: string, abort: AbortController): void {
     const frame = decodeServerFrame(parseJson(data));
-    if (frame !== null && !abort.signal.aborted) this.#emit(frame);
+    if (frame === null || abort.signal.aborted || this.#isOwnSignal(frame)) return;
+    this.#emit(frame);
+  }
+
+  /** A host does not know that a POST and a stream are of one client. On a socket nobody hears what they said themselves. */
+  #isOwnSignal(frame: ServerFrame): boolean {
+    return frame.type === "signal" && frame.from !== undefined && frame.from.id === this.#welcome?.principal.id;
   }
 
   #refuse(frame: Subscribe, abort: AbortController, fault: Fault): void {

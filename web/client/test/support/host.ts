@@ -45,7 +45,6 @@ export class FakeHost {
   socketsWork = true;
   inFlight = 64;
   answering = true;
-  date: string | null = null;
   refuseTokens = new Set<string>();
   #outboxes = 0;
   #guests = 0;
@@ -104,20 +103,23 @@ export class FakeHost {
     this.hellos.push(frame);
     if (!this.answering) return;
     if (this.refuseTokens.has(frame.token)) {
-      wire.push({ type: "error", code: 3401, name: "unauthenticated", message: "" });
+      wire.push({ type: "goodbye", code: 3401, name: "unauthenticated", message: "", retry_after: 250 });
       return wire.cut(4401);
     }
     const id = principalOf(frame.token)?.id ?? "?";
     this.connections.set(wire, { principal: id, subs: new Map() });
-    const outbox = frame.outbox ?? `ob-${(this.#outboxes += 1)}`;
-    wire.push({
+    wire.push(this.#welcome(id, frame.outbox, this.inFlight));
+  }
+
+  #welcome(id: string, outbox: string | undefined, in_flight: number): ServerFrame {
+    return {
       type: "welcome",
       principal: { id, name: id, roles: [] },
-      outbox,
-      in_flight: this.inFlight,
+      outbox: outbox ?? `ob-${(this.#outboxes += 1)}`,
+      in_flight,
       limits: { frame_bytes: 65536, signal_bytes: 4096, ping_seconds: 25 },
       server: { version: "0.1.0" },
-    });
+    };
   }
 
   subscribe(wire: Wire, connection: Connection, frame: ClientFrame & { action: "subscribe" }): void {
@@ -195,7 +197,7 @@ export class FakeHost {
   #events(actor: string, after: number): ServerFrame {
     const { log } = this.actor(actor);
     const events = log.slice(after).map((text, at) => ({ seq: after + at + 1, index: 0, at: 1, event: { type: "added", text } }));
-    return { type: "events", actor, position: pos(log.length), through_seq: log.length, events };
+    return { type: "events", actor, position: pos(log.length), after_seq: after, through_seq: log.length, events };
   }
   #behind(positions: Record<string, string>): Record<string, string> {
     const newest = (actor: string): string => pos(this.actor(actor).log.length);
@@ -234,13 +236,17 @@ export class FakeHost {
       return json(201, { token: tokenFor(id), principal: { id, name: id, roles: [] }, expires_at: this.clock.now() + 86_400_000 });
     }
     if (token === null || this.refuseTokens.has(token)) return failure(401, 3401, "unauthenticated");
-    if (path === "/v1") {
-      const kinds = [{ kind: "list", title: "List" }];
-      return json(200, { app: "list", version: "0", kinds, stats: {} }, this.date === null ? {} : { date: this.date });
-    }
+    if (path === "/v1") return json(200, { app: "list", version: "0", kinds: [{ kind: "list", title: "List" }], stats: {} });
+    if (path === "/v1/me") return json(200, this.#welcome(principalOf(token)?.id ?? "?", undefined, 1));
     const [, , kind, id, last] = path.split("/");
     const actor = `${kind}/${id}`;
     if (last === "stream") return this.#stream(actor, searchParams, init.signal ?? null);
+    if (last === "signals") {
+      const id = principalOf(token)?.id ?? "?";
+      const frame = { type: "signal", actor, from: { id, name: id }, signal: body?.["signal"] } as const;
+      for (const other of this.connections.keys()) this.#push(other, frame);
+      return json(202, {});
+    }
     if (last === "commands") {
       const answer = this.decide(actor, String(body?.["command_id"] ?? `none:${this.requests.length}`), body?.["command"]);
       if (answer.type === "rejected") return failure(422, answer.code, answer.name);
@@ -279,8 +285,8 @@ export class FakeHost {
   }
 }
 
-function json(status: number, value: unknown, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json", ...headers } });
+function json(status: number, value: unknown): Response {
+  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json" } });
 }
 function failure(status: number, code: number, name: string): Response {
   return json(status, { error: { code, name, message: name } });

@@ -125,6 +125,7 @@ fn said_again(frame: &ServerFrame, fixture: &Value) -> Value {
         ServerFrame::Events(it) => server::ServerFrame::Events {
             actor: &it.actor,
             position: it.position,
+            after_seq: it.after_seq,
             through_seq: it.through_seq,
             events: &it.events,
         }
@@ -152,7 +153,8 @@ fn said_again(frame: &ServerFrame, fixture: &Value) -> Value {
             server::ServerFrame::Presence { actor: &it.actor, here: &it.here, count: it.count }.text()
         }
         ServerFrame::Error(it) => {
-            server::ServerFrame::Error { failure: said(&it.fault), actor: it.actor.as_deref(), r#as: it.r#as }.text()
+            let (failure, actor) = (said(&it.fault), it.actor.as_deref());
+            server::ServerFrame::Error { failure, action: it.action, actor, r#as: it.r#as }.text()
         }
         ServerFrame::Goodbye(fault) => server::ServerFrame::Goodbye { failure: said(fault) }.text(),
         ServerFrame::Pong(it) => {

@@ -230,9 +230,10 @@ fn patch(base: u64, to: u64) -> Value {
 }
 
 fn events(seqs: &[u64]) -> Value {
-    let through = *seqs.last().unwrap();
+    let (after, through) = (seqs[0] - 1, *seqs.last().unwrap());
     let events: Vec<Value> = seqs.iter().map(|seq| json!({ "seq": seq, "index": 0, "at": 1, "event": seq })).collect();
-    json!({ "type": "events", "actor": TODO, "position": pos(through), "through_seq": through, "events": events })
+    let position = pos(through);
+    json!({ "type": "events", "actor": TODO, "position": position, "after_seq": after, "through_seq": through, "events": events })
 }
 
 fn error(code: u16) -> Value {

@@ -177,8 +177,15 @@ fn a_refusal_without_as_is_of_what_waits_and_if_nothing_does_ends_nothing() {
     let mut asked = Script::new();
     assert_eq!(asked.open().subscribe(As::View, From::Now).frame(refused.clone()).did(), "ended no");
     let mut live = watching();
-    assert_eq!(live.frame(refused).did(), "", "a signal was refused");
+    assert_eq!(live.frame(refused.clone()).did(), "", "a signal was refused");
     assert_eq!(live.session.error().unwrap().code, 4403);
+    let mut both = Script::new();
+    both.open().subscribe(As::View, From::Now).frame(with(refused, "action", json!("signal")));
+    assert_eq!(
+        (both.did().as_str(), both.session.error().unwrap().code),
+        ("", 4403),
+        "a signal, though something waits"
+    );
 }
 
 #[test]
@@ -200,6 +207,19 @@ fn events_resume_from_the_last_that_came_not_from_what_was_announced() {
     assert_eq!(script.did(), "", "what comes before the answer comes again after it");
     script.frame(resumed("tail", 3, "events")).frame(events(&[3]));
     assert_eq!(script.did(), "events [3] through 3");
+}
+
+#[test]
+fn events_that_overtook_others_are_asked_for_again_after_a_second() {
+    let mut script = Script::new();
+    script.open().subscribe(As::Events, From::Start).frame(resumed("tail", 2, "events")).frame(events(&[1, 2]));
+    assert_eq!(script.frame(events(&[4])).did(), "");
+    assert!(script.after(limits::GAP - Duration::from_millis(1)).sent().is_empty());
+    assert_eq!(script.frame(events(&[3])).did(), "events [3] through 3");
+    assert_eq!(script.wake().sent(), [with(ask("events"), "from", json!(pos(3)))]);
+    assert_eq!(script.frame(resumed("tail", 4, "events")).frame(events(&[4])).did(), "events [4] through 4");
+    let hidden = with(events(&[9]), "after_seq", json!(4));
+    assert_eq!(script.frame(hidden).did(), "events [9] through 9", "nothing was heard of those between");
 }
 
 #[test]

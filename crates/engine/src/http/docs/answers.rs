@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::{
-    frames::{Fault, Identity},
-    text::{CommandId, Etag, Name, Position},
+    frames::{About, Bounds, Fault, Identity},
+    text::{CommandId, Etag, Name, Outbox, Position},
 };
 use dormouse_core::frame::server::Revealed;
 
@@ -43,6 +43,37 @@ pub(super) struct Ticket {
     /// Works once, within 30 seconds, as `token` of a stream.
     ticket: String,
 }
+
+/// What `welcome` says on a socket.
+#[derive(JsonSchema)]
+pub(super) struct Me {
+    r#type: Greeting,
+    principal: Identity,
+    /// Fresh; a client that holds one of its own keeps that.
+    outbox: Outbox,
+    /// Requests may overtake each other: await the answer of one command before you send the next.
+    in_flight: usize,
+    limits: Bounds,
+    server: About,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Greeting {
+    Welcome,
+}
+
+/// Something to tell.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Signalled {
+    /// Any JSON, at most 4 KiB.
+    signal: Value,
+}
+
+/// Whoever watches is told.
+#[derive(JsonSchema)]
+pub(super) struct Told {}
 
 /// What runs here.
 #[derive(JsonSchema)]
@@ -109,8 +140,9 @@ pub(super) struct Looked {
 #[derive(JsonSchema)]
 pub(super) struct Page {
     rows: Vec<Row>,
-    /// Hand it back as `after`; null on the last page.
-    next: Option<String>,
+    /// Hand it back as `after`; the last page has none.
+    #[schemars(skip_serializing_if = "absent")]
+    next: String,
 }
 
 /// One actor of a list.
@@ -126,8 +158,9 @@ struct Row {
     position: Position,
     created_at: Time,
     updated_at: Time,
-    /// When it wakes by itself; null if it does not.
-    next_wake: Option<Time>,
+    /// When it wakes by itself, if it does.
+    #[schemars(skip_serializing_if = "absent")]
+    next_wake: Time,
     /// Whether it is in memory.
     awake: bool,
 }
@@ -145,8 +178,9 @@ pub(super) struct Commanded {
 #[derive(JsonSchema)]
 pub(super) struct Accepted {
     position: Position,
-    /// Of the view that shows the command; null if that is not known any more.
-    etag: Option<Etag>,
+    /// Of the view that shows the command, if that is known.
+    #[schemars(skip_serializing_if = "absent")]
+    etag: Etag,
     /// This id was accepted before; this is the first answer.
     #[schemars(skip_serializing_if = "absent")]
     again: bool,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use dormouse_core::{
     Principal,
     frame::{
-        As,
+        Action, As,
         server::{Resumed, Revealed},
     },
 };
@@ -110,8 +110,8 @@ pub(super) enum ServerFrame {
     },
     /// The view of `base` becomes that of `etag`.
     Patch { actor: Actor, base: Etag, etag: Etag, position: Position, ops: Vec<Op> },
-    /// Every event that this viewer may hear, up to `through_seq`.
-    Events { actor: Actor, position: Position, through_seq: u64, events: Vec<Revealed> },
+    /// Every event that this viewer may hear of the commits after `after_seq`, up to `through_seq`.
+    Events { actor: Actor, position: Position, after_seq: u64, through_seq: u64, events: Vec<Revealed> },
     /// The command's commit is durable.
     Accepted {
         actor: Actor,
@@ -154,6 +154,9 @@ pub(super) enum ServerFrame {
     Error {
         #[schemars(flatten)]
         notice: Notice,
+        /// What it answers; none where nothing was asked, such as at the end of a subscription, or where the frame could not be read.
+        #[schemars(skip_serializing_if = "absent")]
+        action: Action,
         #[schemars(skip_serializing_if = "absent")]
         actor: Actor,
         #[schemars(rename = "as", skip_serializing_if = "absent")]

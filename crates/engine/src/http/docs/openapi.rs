@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{
     VERSION,
     answers::{
-        Accepted, Commanded, Created, Events, Failed, Guest, GuestWanted, Health, History, Host, Looked, Page, Ready,
-        Redriven, Reported, Retired, Taken, Ticket,
+        Accepted, Commanded, Created, Events, Failed, Guest, GuestWanted, Health, History, Host, Looked, Me, Page,
+        Ready, Redriven, Reported, Retired, Signalled, Taken, Ticket, Told,
     },
     book::{Book, KindSchemas},
     text::{Etag, From, Name, Position},
@@ -80,6 +80,7 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
     let get = |id: &str, summary: &str, answer: Value| ("get", operation("host", id, summary, [], ("200", answer)));
     let paths: Vec<(&str, Path)> = vec![
         ("/v1", vec![get("about", "What runs here", json_of::<Host>(book))]),
+        ("/v1/me", vec![get("me", "Who I am, and where my commands go", json_of::<Me>(book))]),
         ("/v1/guest", vec![("post", open(guest(book)))]),
         ("/v1/reports", vec![("post", open(report(book)))]),
         (
@@ -96,7 +97,7 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
         ("/docs/openapi.json", vec![get("openapi", "This document", document("OpenAPI 3.1."))]),
         ("/docs/asyncapi.json", vec![get("asyncapi", "The frames", document("AsyncAPI 3.0."))]),
     ];
-    let guarded = |path: &str| matches!(path, "/v1" | "/v1/ticket");
+    let guarded = |path: &str| matches!(path, "/v1" | "/v1/me" | "/v1/ticket");
     let opened = |path: &str, methods: Path| -> Path {
         if guarded(path) {
             methods
@@ -124,6 +125,7 @@ fn kind_paths(book: &mut Book, kind: &KindSchemas) -> Vec<(String, Path)> {
         (format!("{base}/{{id}}"), vec![("get", look(book, kind)), ("delete", retire(book, kind))]),
         (format!("{base}/{{id}}/commands"), vec![("post", command(book, kind))]),
         (format!("{base}/{{id}}/events"), vec![("get", events(book, kind))]),
+        (format!("{base}/{{id}}/signals"), vec![("post", signal(book, kind))]),
         (format!("{base}/{{id}}/history"), vec![("get", history(book, kind))]),
         (format!("{base}/{{id}}/redrive"), vec![("post", redrive(book, kind))]),
         (format!("{base}/{{id}}/stream"), vec![("get", stream(book, kind))]),
@@ -177,6 +179,12 @@ fn events(book: &mut Book, kind: &KindSchemas) -> Value {
         query("limit", "Commits of the page; more or fewer than may be are taken for the nearest.", count(1, max, max)),
     ];
     of_actor(kind, "events", "Read what happened", parameters, ("200", json_of::<Events>(book)))
+}
+
+fn signal(book: &mut Book, kind: &KindSchemas) -> Value {
+    let summary = "Tell those who watch now; it is kept nowhere";
+    let signal = of_actor(kind, "signal", summary, [], ("202", json_of::<Told>(book)));
+    with(signal, "requestBody", body(true, book.named::<Signalled>()))
 }
 
 fn history(book: &mut Book, kind: &KindSchemas) -> Value {

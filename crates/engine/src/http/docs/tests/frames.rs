@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use dormouse_core::{
     Code, Failure, Position, Principal, Time,
     frame::{
-        As, client,
+        Action, As, client,
         server::{About, Bounds, Identity, Resumed, Revealed, Said, ServerFrame},
     },
     outbox::{CommandId, OutboxId},
@@ -172,7 +172,7 @@ fn variants(see: &mut dyn FnMut(&ServerFrame<'_>, &ServerFrame<'_>)) {
     });
     one(ServerFrame::Patch { actor, base: etag, etag, position, ops: &ops });
     let events = [Revealed { seq: 1, index: 0, at: Time(1), event: json!(null) }];
-    one(ServerFrame::Events { actor, position, through_seq: 412, events: &events });
+    one(ServerFrame::Events { actor, position, after_seq: 411, through_seq: 412, events: &events });
     one(ServerFrame::Presence { actor, here: std::slice::from_ref(&ada), count: 1 });
     one(ServerFrame::Pong { behind: [(actor.to_owned(), position)].into() });
 
@@ -191,8 +191,8 @@ fn variants(see: &mut dyn FnMut(&ServerFrame<'_>, &ServerFrame<'_>)) {
     // Hosts always say how long to wait.
     let goodbye = ServerFrame::Goodbye { failure: Said::from(&failure) };
     both(goodbye.clone(), goodbye);
-    let error = |failure, actor, r#as| ServerFrame::Error { failure: Said::from(failure), actor, r#as };
-    both(error(&failure, Some(actor), Some(As::Events)), error(&bare, None, None));
+    let error = |failure, action, actor, r#as| ServerFrame::Error { failure: Said::from(failure), action, actor, r#as };
+    both(error(&failure, Some(Action::Subscribe), Some(actor), Some(As::Events)), error(&bare, None, None, None));
     let reasoned = Failure { reason: Some("list_full"), ..failure.clone() };
     let rejected = |failure| ServerFrame::Rejected { actor, command_id, failure: Said::from(failure) };
     both(rejected(&reasoned), rejected(&bare));

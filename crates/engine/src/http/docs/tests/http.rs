@@ -95,6 +95,7 @@ async fn every_answer_fits_the_document() {
     host.ask("post", "/v1/guest", "", "", Some(json!({ "name": "Ada" }))).await;
     host.ask("post", "/v1/ticket", "", "", None).await;
     host.ask("get", "/v1", "", "", None).await;
+    host.ask("get", "/v1/me", "", "", None).await;
     let first = json!({ "first": { "text": "milk", "done": false } });
     let made = host.ask("post", "/v1/todo", "", "", Some(first)).await;
     let id = made["id"].as_str().unwrap().to_owned();
@@ -108,6 +109,7 @@ async fn every_answer_fits_the_document() {
     assert_eq!((&accepted["again"], &again["again"]), (&Value::Null, &json!(true)));
     let events = host.ask("get", "/v1/todo/{id}/events", "?after_seq=0&limit=1", id, None).await;
     assert_eq!(events["more"], true);
+    host.ask("post", "/v1/todo/{id}/signals", "", id, Some(json!({ "signal": { "typing": true } }))).await;
     host.ask("get", "/v1/todo/{id}/history", "?buckets=2", id, None).await;
     host.ask("delete", "/v1/todo/{id}", "", id, None).await;
     for path in ["/health", "/ready", "/docs", "/docs/openapi.json", "/docs/asyncapi.json"] {
