@@ -76,7 +76,7 @@ limits! {
     RUN_COMMITS_MAX: usize = 256;
     /// One view: a frame of this size still reaches a phone on a slow line within seconds.
     VIEW_BYTES_MAX: usize = 1024 * 1024;
-    /// The state: what a snapshot writes every 128 commits.
+    /// A snapshot: what is written every 128 commits and read at each wake. An actor whose newest one is larger takes no more commands; all else goes on.
     STATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
     /// Inputs that wait for one actor; the next is told `busy`.

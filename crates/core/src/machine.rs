@@ -19,7 +19,7 @@ use crate::{
     codes::{Code, Failure},
     dice::Secret,
     hash::Hash,
-    limits::{COMMIT_EVENTS_MAX, RECORD_BYTES_MAX, SUMMARY_MEMBERS_MAX, SUMMARY_TEXT_BYTES_MAX},
+    limits::{COMMIT_EVENTS_MAX, RECORD_BYTES_MAX, STATE_BYTES_MAX, SUMMARY_MEMBERS_MAX, SUMMARY_TEXT_BYTES_MAX},
     outbox::{CommandId, Known, Outboxes},
     position::{Head, Position},
     present::Present,
@@ -149,6 +149,8 @@ pub struct Machine {
     pub(crate) time: Time,
     summary: Option<Summary>,
     spoiled: bool,
+    /// Whether the newest snapshot was larger than it may be.
+    is_full: bool,
 }
 
 impl Machine {
@@ -164,6 +166,7 @@ impl Machine {
             time: Time::default(),
             summary: None,
             spoiled: false,
+            is_full: false,
         }
     }
 
@@ -185,6 +188,12 @@ impl Machine {
     /// Where it lives.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// This snapshot of it was made or served: one that is too large closes the actor to commands, so that it grows no further. Nothing is lost,
+    /// and what the engine brings goes on.
+    pub fn weigh(&mut self, snapshot: &[u8]) {
+        self.is_full = snapshot.len() > STATE_BYTES_MAX;
     }
 
     /// Whether a refusal came after an event: the state is worthless and must be loaded afresh.
@@ -289,6 +298,10 @@ impl Machine {
             Stimulus::Command { by, .. } | Stimulus::Retire { by } if self.sight(by)? == Sight::Nothing => {
                 Err(Code::NotFound.into())
             }
+            Stimulus::Command { .. } if self.is_full => Err(Failure::new(
+                Code::TooLarge,
+                "the state of this actor is as large as it may be; it takes no more commands",
+            )),
             _ => Ok(()),
         }
     }

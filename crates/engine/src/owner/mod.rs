@@ -546,11 +546,16 @@ impl Owner {
     }
 
     /// The state as bytes. One that does not serialise costs its snapshots: it is replayed instead.
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        let saved = catch_unwind(AssertUnwindSafe(|| self.machine.snapshot()));
-        if saved.is_err() {
-            tracing::error!(address = %self.address, "the state cannot be saved; it is replayed at each wake");
+    fn snapshot(&mut self) -> Option<Vec<u8>> {
+        match catch_unwind(AssertUnwindSafe(|| self.machine.snapshot())) {
+            Ok(snapshot) => {
+                self.machine.weigh(&snapshot);
+                Some(snapshot)
+            }
+            Err(_) => {
+                tracing::error!(address = %self.address, "the state cannot be saved; it is replayed at each wake");
+                None
+            }
         }
-        saved.ok()
     }
 }
