@@ -351,7 +351,9 @@ impl Owner {
                 Verdict::Accepted { position, etag: self.etag_for(&stimulus, &reply), again: false }
             }
             Ok(Decision::Before(position)) => {
-                Verdict::Accepted { position, etag: self.etag_for(&stimulus, &reply), again: true }
+                let is_newest = position == self.machine.head().position();
+                let etag = if is_newest { self.etag_for(&stimulus, &reply) } else { None };
+                Verdict::Accepted { position, etag, again: true }
             }
             Ok(Decision::Nothing) => {
                 Verdict::Accepted { position: self.machine.head().position(), etag: None, again: false }
