@@ -174,6 +174,9 @@ limits! {
     GUEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
     /// How long a draining host waits for commits before it says goodbye.
     DRAIN: Duration = Duration::from_secs(10);
+    /// How long a host that has said goodbye waits for the attempts at tasks that run there; with the rest of draining that is less than the 30 s that
+    /// most supervisors give. The lease of one that takes longer ends by itself, and the next attempt is another host's.
+    DRAIN_TASKS: Duration = Duration::from_secs(10);
     /// What `goodbye` tells clients to wait, at most; each connection gets its own share, so that they do not return together.
     RETURN_SPREAD: Duration = Duration::from_secs(3);
 }
