@@ -93,6 +93,8 @@ pub enum Stimulus {
         /// What.
         what: Parked,
     },
+    /// Newer rules may wait for other tasks than those that wrote the newest commit: open and close them now.
+    Review,
 }
 
 /// What became of an input.
@@ -319,6 +321,7 @@ impl Machine {
             // Back before anybody missed them.
             Stimulus::Joined { who } if self.upkeep.present.holds(&who.principal) => Ok(Some(Decision::Nothing)),
             Stimulus::Redrive { what, .. } if !self.upkeep.parked.contains(what) => Ok(Some(Decision::Nothing)),
+            Stimulus::Review if !self.waits_for_others() => Ok(Some(Decision::Nothing)),
             Stimulus::Park { what } if !self.may_park(what) => Ok(Some(Decision::Nothing)),
             _ => Ok(None),
         }
@@ -435,6 +438,7 @@ impl Machine {
             Stimulus::Retire { .. } => Cause::Retire,
             Stimulus::Park { what } => Cause::Parked { what: what.clone() },
             Stimulus::Redrive { what, .. } => Cause::Redriven { what: what.clone() },
+            Stimulus::Review => Cause::Reviewed,
         })
     }
 
@@ -503,6 +507,15 @@ impl Machine {
         let wakes = agenda.wakes.iter().filter(|(due, key)| !is_parked(&Parked::Wake(key.clone(), *due)));
         let wake = wakes.map(|(due, _)| *due).min();
         Ok(Changes { wake: (wake != self.upkeep.wake).then_some(wake), opened, closed, released })
+    }
+
+    /// Whether the agenda lists other tasks than it did at the newest commit, which only other rules do.
+    pub fn waits_for_others(&self) -> bool {
+        let exists = self.head.seq > 0 && !self.upkeep.retired;
+        exists
+            && self.changes(&Cause::Reviewed, self.moment(&Stimulus::Review, self.time)).is_ok_and(|changes| {
+                !(changes.opened.is_empty() && changes.closed.is_empty() && changes.released.is_empty())
+            })
     }
 
     /// What was parked and is not listed any more, or is redriven now.
@@ -709,7 +722,7 @@ fn raw(stimulus: &Stimulus) -> Option<RawInput<'_>> {
         Stimulus::Joined { who } => RawInput::Joined { who },
         Stimulus::Left { who } => RawInput::Left { who },
         Stimulus::Retire { by } => RawInput::Retire { by },
-        Stimulus::Park { .. } | Stimulus::Redrive { .. } => return None,
+        Stimulus::Park { .. } | Stimulus::Redrive { .. } | Stimulus::Review => return None,
     })
 }
 
@@ -721,7 +734,7 @@ fn by(stimulus: &Stimulus) -> Option<&Principal> {
         | Stimulus::Left { who: by }
         | Stimulus::Retire { by }
         | Stimulus::Redrive { by, .. } => Some(&by.principal),
-        Stimulus::Wake { .. } | Stimulus::Report { .. } | Stimulus::Park { .. } => None,
+        Stimulus::Wake { .. } | Stimulus::Report { .. } | Stimulus::Park { .. } | Stimulus::Review => None,
     }
 }
 

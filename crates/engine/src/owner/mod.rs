@@ -192,6 +192,9 @@ impl Owner {
     async fn run(mut self) {
         self.settle().await;
         self.expect_back();
+        if self.machine.waits_for_others() {
+            self.decide(Stimulus::Review, Reply::Nobody, 0);
+        }
         if !self.watchers.is_empty() {
             // Others may have written while the actor slept here.
             self.refresh();
