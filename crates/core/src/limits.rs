@@ -76,7 +76,7 @@ limits! {
     RUN_COMMITS_MAX: usize = 256;
     /// One view: a frame of this size still reaches a phone on a slow line within seconds.
     VIEW_BYTES_MAX: usize = 1024 * 1024;
-    /// A snapshot: what is written every 128 commits and read at each wake. An actor whose newest one is larger takes no more commands; all else goes on.
+    /// The state: what a snapshot writes every 128 commits.
     STATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
     /// Inputs that wait for one actor; the next is told `busy`.
@@ -161,6 +161,8 @@ limits! {
     ROLE_BYTES_MAX: usize = 64;
     /// Principals that are remembered as revoked: about two megabytes, and more than anybody bans by hand.
     REVOCATIONS_MAX: usize = 10_000;
+    /// How often key files are looked at: a key that was taken away signs nobody in for longer than that.
+    KEY_FILES_LOOK: Duration = Duration::from_secs(60);
     /// Slots that keep the rates of addresses which are not signed in. To slow others, a flood has to fill most of them at full rate; a full
     /// table is 2 MB.
     ADDRESS_SLOTS: u64 = 1 << 16;
@@ -174,9 +176,6 @@ limits! {
     GUEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
     /// How long a draining host waits for commits before it says goodbye.
     DRAIN: Duration = Duration::from_secs(10);
-    /// How long a host that has said goodbye waits for the attempts at tasks that run there; with the rest of draining that is less than the 30 s that
-    /// most supervisors give. The lease of one that takes longer ends by itself, and the next attempt is another host's.
-    DRAIN_TASKS: Duration = Duration::from_secs(10);
     /// What `goodbye` tells clients to wait, at most; each connection gets its own share, so that they do not return together.
     RETURN_SPREAD: Duration = Duration::from_secs(3);
 }

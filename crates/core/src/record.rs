@@ -135,8 +135,6 @@ pub enum Cause {
         /// What ran again.
         what: Parked,
     },
-    /// The engine: the rules, newer ones, wait for other tasks than when the actor last wrote.
-    Reviewed,
 }
 
 /// What is parked.

@@ -89,7 +89,6 @@ fn name(stimulus: &Stimulus) -> &'static str {
         Stimulus::Retire { .. } => "retire",
         Stimulus::Park { .. } => "park",
         Stimulus::Redrive { .. } => "redrive",
-        Stimulus::Review => "review",
     }
 }
 

@@ -132,6 +132,7 @@ impl Server {
             async move { engine.run().await }
         });
         let sweeper = tokio::spawn(sweep(host.clone()));
+        let renewer = tokio::spawn(renew_keys(host.clone()));
         let accepting = tokio::spawn(accept::accept(host.clone(), listener, router));
         let ended = tokio::select! {
             () = shutdown => Ended::Drained,
@@ -149,14 +150,10 @@ impl Server {
                 engine.drain().await;
             };
             let _ = tokio::time::timeout(limits::DRAIN, left).await;
-            let left = engine.end_tasks().await;
-            if left > 0 {
-                tracing::warn!(left, "some tasks have not ended; they are tried again when their leases have");
-            }
-            engine.drain().await;
         }
         accepting.abort();
         sweeper.abort();
+        renewer.abort();
         ended
     }
 }
@@ -174,6 +171,15 @@ fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
         .route("/metrics", metrics)
         .fallback(console::file);
     dormouse_engine::http::router_with(host.api.clone(), routes)
+}
+
+/// Keys are changed by changing their files: no restart, and nobody is signed out who need not be.
+async fn renew_keys(host: Arc<Host>) {
+    loop {
+        tokio::time::sleep(limits::KEY_FILES_LOOK).await;
+        let host = host.clone();
+        let _ = tokio::task::spawn_blocking(move || host.api.identity.renew_keys()).await;
+    }
 }
 
 /// Forget what rate limits no longer need, from this one task.

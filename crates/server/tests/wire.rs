@@ -5,6 +5,8 @@
 mod common;
 
 use common::Host;
+use dormouse_core::limits;
+use dormouse_engine::identity::{KeyFile, Verifier};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -233,7 +235,7 @@ async fn signals_go_over_http_too() {
     socket.hear_type("snapshot").await;
     let path = format!("/v1/{actor}/signals");
     let signal = |bytes: usize| json!({ "signal": "x".repeat(bytes - 2) });
-    let at_limit = dormouse_core::limits::SIGNAL_BYTES_MAX;
+    let at_limit = limits::SIGNAL_BYTES_MAX;
     assert_eq!(post(&host, &ana, &path, signal(at_limit)).await, (202, json!({})));
     let heard = socket.hear_type("signal").await;
     assert_eq!((&heard["from"]["name"], heard["signal"].as_str().unwrap().len()), (&json!("Ana"), at_limit - 2));
@@ -297,4 +299,24 @@ async fn a_stream_names_no_position_that_its_reader_does_not_hold_yet() {
             assert_eq!(id.as_deref(), frame["position"].as_str(), "{frame}");
         }
     }
+}
+
+/// The clock stands still but for what is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_key_file_that_changed_counts_within_a_minute() {
+    let path = std::env::temp_dir().join(format!("dormouse-keys-{}", std::process::id()));
+    let (old, new) = ("a".repeat(32), "b".repeat(33));
+    std::fs::write(&path, &old).unwrap();
+    let host = Host::with_keys(Default::default(), vec![Verifier::read(&KeyFile::Secret(path.clone())).unwrap()]).await;
+    let claims = json!({ "sub": "ana", "exp": 99_999_999_999_u64 });
+    let token = |secret: &str| {
+        let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
+    };
+    let lets_in = |secret: &str| host.api.identity.verify(&token(secret)).is_ok();
+    assert!(lets_in(&old) && !lets_in(&new));
+    std::fs::write(&path, &new).unwrap();
+    tokio::time::sleep(limits::KEY_FILES_LOOK * 2).await;
+    assert!(lets_in(&new) && !lets_in(&old));
+    std::fs::remove_file(&path).unwrap();
 }

@@ -32,15 +32,20 @@ export function queryOf(query: Ask["query"] = {}): string {
   return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString()}`;
 }
 
-/** An answer without our error body comes from something between us and the host, so nothing is decided: it may be gone the next time. */
+/** An answer without our error body comes from something between us and the host. */
 export async function faultOfResponse(response: Response): Promise<Fault> {
   try {
     const { error } = (await response.json()) as { error: WireFault };
     if (typeof error.code === "number" && typeof error.name === "string") return faultOfWire(error);
   } catch {
-    // Falls through to what can be said without it.
+    // Falls through to what the status alone says.
   }
-  return localFault("unexpected_answer", `The answer was HTTP ${response.status}.`, response.status === 401 ? "sign_in" : "retry");
+  return localFault("unexpected_answer", `The answer was HTTP ${response.status}.`, kindOfStatus(response.status));
+}
+
+function kindOfStatus(status: number): Fault["kind"] {
+  if (status === 401) return "sign_in";
+  return status === 408 || status === 429 || status >= 500 ? "retry" : "stop";
 }
 
 async function reach<T>(ask: () => Promise<T>): Promise<T> {

@@ -69,7 +69,8 @@ fn identity(options: &Serve, guest_key: GuestKey, world: &Arc<dyn World>) -> Res
         guests: !options.no_guests,
         default_tenant: options.tenant.clone(),
     };
-    Ok(Identity::new(config, world.clone()))
+    let revoked = options.data.data.join("keys").join("revoked.json");
+    Ok(Identity::new(config, world.clone()).keep_revocations(revoked)?)
 }
 
 fn start_metrics() -> Option<Render> {

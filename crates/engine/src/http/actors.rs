@@ -122,9 +122,7 @@ pub(super) async fn redrive(
     InPath((kind, id)): InPath<(String, String)>,
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
-    if !session.viewer.has_role("operator") {
-        return Err(Refused(Failure::new(Code::Forbidden, "this takes a token with the role `operator`")));
-    }
+    session.operator()?;
     let address = address(&session, &kind, &id)?;
     let redriven = api.engine.redrive(&address, &session.viewer).await?;
     let named = redriven.iter().map(|what| match what {

@@ -24,7 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use dormouse_core::{Code, Failure, Outcome, Time, frame::server::Identity as Said};
+use dormouse_core::{Code, Failure, Outcome, Time, frame::server::Identity as Said, limits::PRINCIPAL_BYTES_MAX};
 use dormouse_journal::index::ACTIVITY_BUCKET_MS;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,6 +73,7 @@ pub fn router_with(api: Arc<Api>, own: Router) -> Router {
         .route("/v1/guest", post(guest))
         .route("/v1/ticket", post(ticket))
         .route("/v1/me", get(welcome::me))
+        .route("/v1/principals/{id}/revoke", post(revoke))
         .route("/v1/{kind}", get(actors::list).post(actors::create))
         .route("/v1/{kind}/{id}", get(actors::look).delete(actors::retire))
         .route("/v1/{kind}/{id}/commands", post(actors::command))
@@ -159,6 +160,22 @@ async fn guest(State(api): State<Arc<Api>>, request: Request) -> Result<Response
 async fn ticket(State(api): State<Arc<Api>>, Signed(session): Signed) -> Result<Response, Refused> {
     let ticket = api.identity.issue_ticket(&session)?;
     Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket }))).into_response())
+}
+
+/// Of the operator's own tenant. Connections that are open end at their next look.
+async fn revoke(
+    State(api): State<Arc<Api>>,
+    InPath(id): InPath<String>,
+    Signed(session): Signed,
+) -> Result<Json<Value>, Refused> {
+    session.operator()?;
+    if id.len() > PRINCIPAL_BYTES_MAX {
+        return Err(Code::TooLarge.into());
+    }
+    tracing::warn!(tenant = %session.tenant, principal = id, by = session.viewer.principal.id, "revoked");
+    let revoked = tokio::task::spawn_blocking(move || api.identity.revoke(&session.tenant, &id));
+    let at = revoked.await.map_err(|_| Code::Internal)??;
+    Ok(Json(json!({ "revoked_at": at })))
 }
 
 #[derive(Deserialize)]

@@ -50,6 +50,15 @@ pub enum KeyError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is a list of revocations, but it cannot be read as one.
+    #[error(
+        "{} is no list of revocations. Put the right file back; or delete it, and those who were revoked are let in again",
+        path.display()
+    )]
+    BadRevocations {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file was read, but tokens cannot be verified with it.
     #[error("the key file {} {problem}", path.display())]
     BadVerifier {
@@ -129,7 +138,8 @@ fn make(data: &Path, path: &Path, world: &dyn World) -> io::Result<()> {
     let keys = path.parent().unwrap_or(data);
     make_private_directory(keys)?;
     let draft = keys.join(format!("guest.key.{}", world.letters(16)));
-    let made = write_private(&draft, &world.draw::<GUEST_KEY_BYTES>()).and_then(|()| link_if_absent(&draft, path));
+    let key = format!("{}\n", URL_SAFE_NO_PAD.encode(world.draw::<GUEST_KEY_BYTES>()));
+    let made = write_private(&draft, key.as_bytes()).and_then(|()| link_if_absent(&draft, path));
     // A draft that stays behind holds a key that nothing uses.
     let _ = fs::remove_file(&draft);
     made?;
@@ -137,13 +147,14 @@ fn make(data: &Path, path: &Path, world: &dyn World) -> io::Result<()> {
     sync_directory(data)
 }
 
-fn write_private(path: &Path, key: &[u8]) -> io::Result<()> {
+/// A new file for this host alone, synced.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(format!("{}\n", URL_SAFE_NO_PAD.encode(key)).as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()
 }
 
@@ -154,7 +165,7 @@ fn link_if_absent(draft: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn make_private_directory(path: &Path) -> io::Result<()> {
+pub(super) fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -163,7 +174,7 @@ fn make_private_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Without it a power loss may forget the name of a file whose bytes are safe. Only Unix can open a directory.
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 

@@ -16,7 +16,7 @@ mod tickets;
 mod token;
 mod verifier;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use dormouse_core::{Code, Failure, Name, Time, Viewer};
 
@@ -58,6 +58,16 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether this is somebody who runs the host.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn operator(&self) -> Result<(), Failure> {
+        let is_operator = self.viewer.has_role("operator");
+        let forbidden = || Failure::new(Code::Forbidden, "this takes a token with the role `operator`");
+        is_operator.then_some(()).ok_or_else(forbidden)
+    }
+
     /// Names its principal over all tenants. A tenant holds no slash, so no two principals share a key.
     fn key(&self) -> String {
         principal_key(&self.tenant, &self.viewer.principal.id)
@@ -92,9 +102,23 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// An identity without tickets and revocations: both are in memory only.
+    /// An identity without tickets and revocations: both are in memory only, but see [`Self::keep_revocations`].
     pub fn new(config: IdentityConfig, world: Arc<dyn World>) -> Self {
         Self { config, world, tickets: Tickets::default(), revocations: Revocations::default() }
+    }
+
+    /// Remember the revocations of this file, and keep there those to come.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn keep_revocations(mut self, file: PathBuf) -> Result<Self, KeyError> {
+        self.revocations = Revocations::open(file)?;
+        Ok(self)
+    }
+
+    /// Read the key files again that have changed. Blocks on the disk. A file that cannot be used leaves the keys as they are.
+    pub fn renew_keys(&self) {
+        self.config.verifiers.iter().for_each(Verifier::renew);
     }
 
     /// Make a guest with a token of its own.
@@ -134,12 +158,14 @@ impl Identity {
     }
 
     /// Refuse, from now on, the tokens of this principal that were issued until now. Open sockets are closed by their next look
-    /// at [`Self::check`]. Known to this host only, and until it stops.
+    /// at [`Self::check`]. Known to this host only. Blocks on the disk where revocations are kept.
     ///
     /// # Errors
-    /// `rate_limited` when as many are remembered as may: change the key that signs the tokens instead.
-    pub fn revoke(&self, tenant: &Name, principal: &str) -> Result<(), Failure> {
-        self.revocations.add(self.world.now(), principal_key(tenant, principal))
+    /// `rate_limited` when as many are remembered as may: change the key that signs the tokens instead. `unavailable` if it counts but could
+    /// not be kept.
+    pub fn revoke(&self, tenant: &Name, principal: &str) -> Result<Time, Failure> {
+        let now = self.world.now();
+        self.revocations.add(now, principal_key(tenant, principal)).map(|()| now)
     }
 
     /// Whether this session's token was revoked.

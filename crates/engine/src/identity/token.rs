@@ -3,7 +3,7 @@
 //! The library checks the signature and nothing more. Time comes from the [`World`], so that tests and the simulation own it, and
 //! claims are checked here, strictly: what a session holds is bounded and well-formed for good.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use dormouse_core::{
     Code, Failure, Name, Principal, Time, Viewer,
@@ -12,7 +12,7 @@ use dormouse_core::{
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use super::{Guest, IdentityConfig, Session, verifier::Key};
+use super::{Guest, IdentityConfig, Session, Verifier, verifier::Key};
 use crate::world::World;
 
 /// The `iss` and the `kid` of guests' tokens. No other key may have this `kid`.
@@ -96,7 +96,8 @@ pub(super) fn verify(config: &IdentityConfig, now: Time, token: &str) -> Result<
     if header.kid.as_deref() == Some(GUEST) {
         return verify_guest(config, now, token);
     }
-    let claims = keys_for(config, &header).find_map(|key| signed_claims(token, &key.decoding, key.algorithm));
+    let sets: Vec<Arc<[Key]>> = config.verifiers.iter().map(Verifier::keys).collect();
+    let claims = keys_for(&sets, &header).find_map(|key| signed_claims(token, &key.decoding, key.algorithm));
     let claims = claims.ok_or_else(|| refuse("no key verifies it"))?;
     if config.issuer.is_some() && claims.iss != config.issuer {
         return Err(refuse("its issuer is another"));
@@ -118,8 +119,8 @@ fn signed_claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option
 }
 
 /// The keys that may have signed it: those of its `kid`, else those that have none, each only for its own algorithm.
-fn keys_for<'a>(config: &'a IdentityConfig, header: &'a Header) -> impl Iterator<Item = &'a Key> {
-    let all = || config.verifiers.iter().flat_map(|verifier| &verifier.keys);
+fn keys_for<'a>(sets: &'a [Arc<[Key]>], header: &'a Header) -> impl Iterator<Item = &'a Key> {
+    let all = || sets.iter().flat_map(|keys| keys.iter());
     let kid = header.kid.as_ref().filter(|kid| all().any(|key| key.kid.as_ref() == Some(kid)));
     all().filter(move |key| key.kid.as_ref() == kid && key.algorithm == header.alg)
 }

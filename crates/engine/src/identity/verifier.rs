@@ -3,7 +3,13 @@
 //! Each key has one algorithm, which follows from its type and never from a token: HS256 for shared secrets, RS256, ES256 and EdDSA
 //! for public keys. So `none` has no key, and a public key is never taken for a shared secret.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::SystemTime,
+};
 
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind,
@@ -65,8 +71,12 @@ pub enum KeyProblem {
 
 /// The keys of one file.
 pub struct Verifier {
-    pub(super) keys: Vec<Key>,
+    keys: RwLock<Arc<[Key]>>,
+    file: Option<(KeyFile, Mutex<Option<Stamp>>)>,
 }
+
+/// By which a file that was changed is told: when, and how long it is.
+type Stamp = (SystemTime, u64);
 
 /// One key with its only algorithm.
 pub(super) struct Key {
@@ -76,20 +86,54 @@ pub(super) struct Key {
 }
 
 impl Verifier {
-    /// Read and check a key file. It is not read again: a changed file counts from the next start.
+    /// Read and check a key file. [`Identity::renew_keys`](super::Identity::renew_keys) reads it again when it has changed.
     ///
     /// # Errors
     /// [`KeyError`], with the file and what to do.
     pub fn read(file: &KeyFile) -> Result<Self, KeyError> {
-        let (KeyFile::Pem(path) | KeyFile::Secret(path) | KeyFile::Jwks(path)) = file;
-        let missing = || KeyError::Read { path: path.clone(), source: std::io::ErrorKind::NotFound.into() };
+        // Before its bytes: a change in between is found at the next look.
+        let stamp = stamp(file.path());
+        let read = Self::read_once(file)?;
+        Ok(Self { file: Some((file.clone(), Mutex::new(stamp))), ..read })
+    }
+
+    fn read_once(file: &KeyFile) -> Result<Self, KeyError> {
+        let path = file.path();
+        let missing = || KeyError::Read { path: path.into(), source: std::io::ErrorKind::NotFound.into() };
         let bytes = read_file(path)?.ok_or_else(missing)?;
         let verifier = match file {
             KeyFile::Pem(_) => Self::from_pem(&bytes),
             KeyFile::Secret(_) => Self::from_secret(&bytes),
             KeyFile::Jwks(_) => Self::from_jwks(&bytes),
         };
-        verifier.map_err(|problem| KeyError::BadVerifier { path: path.clone(), problem })
+        verifier.map_err(|problem| KeyError::BadVerifier { path: path.into(), problem })
+    }
+
+    /// The keys as they are now.
+    pub(super) fn keys(&self) -> Arc<[Key]> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn of(keys: Vec<Key>) -> Self {
+        Self { keys: RwLock::new(keys.into()), file: None }
+    }
+
+    /// Read the file again, if it has changed since.
+    pub(super) fn renew(&self) {
+        let Some((file, seen)) = &self.file else { return };
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamp(file.path());
+        if now.is_none() || *seen == now {
+            return;
+        }
+        *seen = now;
+        match Self::read_once(file) {
+            Ok(read) => {
+                tracing::info!(path = %file.path().display(), keys = ?read, "a key file has changed");
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = read.keys();
+            }
+            Err(error) => tracing::error!(%error, "a changed key file cannot be used; the keys from before stay"),
+        }
     }
 
     /// One public key in PEM.
@@ -112,7 +156,7 @@ impl Verifier {
             .or_else(|_| DecodingKey::from_ed_pem(pem))
             .and_then(|key| Jwk::from_decoding_key(&key, None));
         let key = key.ok().and_then(|jwk| Key::from_jwk(&jwk)).ok_or(KeyProblem::NotPem)?;
-        Ok(Self { keys: vec![key] })
+        Ok(Self::of(vec![key]))
     }
 
     /// A secret that the signer shares.
@@ -122,7 +166,7 @@ impl Verifier {
     pub fn from_secret(secret: &[u8]) -> Result<Self, KeyProblem> {
         let decoding = DecodingKey::from_secret(secret.trim_ascii_end());
         let key = Key { kid: None, algorithm: Algorithm::HS256, decoding };
-        if key.is_long_enough() { Ok(Self { keys: vec![key] }) } else { Err(KeyProblem::ShortSecret) }
+        if key.is_long_enough() { Ok(Self::of(vec![key])) } else { Err(KeyProblem::ShortSecret) }
     }
 
     /// A JSON Web Key Set. Keys for other purposes and algorithms are left out, as RFC 7517 asks; a warning counts them.
@@ -149,13 +193,26 @@ impl Verifier {
                 "a JWKS has keys that are not used"
             );
         }
-        Ok(Self { keys })
+        Ok(Self::of(keys))
     }
+}
+
+impl KeyFile {
+    fn path(&self) -> &Path {
+        let (Self::Pem(path) | Self::Secret(path) | Self::Jwks(path)) = self;
+        path
+    }
+}
+
+/// None for a file that is not there: who replaces it may be about to put it back.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| (&key.kid, key.algorithm))).finish()
+        f.debug_list().entries(self.keys().iter().map(|key| (&key.kid, key.algorithm))).finish()
     }
 }
 

@@ -49,7 +49,6 @@ scripts! {
     signals
     sleep
     snapshots
-    state_bound
     store
     tasks
     unknown_outcomes

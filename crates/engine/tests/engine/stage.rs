@@ -319,6 +319,5 @@ fn cause(cause: &Cause) -> String {
         Cause::Retire => "retire".to_owned(),
         Cause::Parked { what } => format!("parked {}", parked(what)),
         Cause::Redriven { what } => format!("redriven {}", parked(what)),
-        Cause::Reviewed => "reviewed".to_owned(),
     }
 }

@@ -13,7 +13,7 @@ use dormouse_core::{Actor, Draft, Input, Kind, Rejection, Sight, Viewer, time::M
 use dormouse_engine::{
     Engine, Store,
     http::Api,
-    identity::{Admission, GuestKey, Identity, IdentityConfig, Origins},
+    identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Verifier},
     world::{System, World},
 };
 use dormouse_journal::{LocalHints, MemoryStore};
@@ -161,13 +161,17 @@ impl Host {
     }
 
     pub async fn over(store: MemoryStore) -> Self {
+        Self::with_keys(store, vec![]).await
+    }
+
+    pub async fn with_keys(store: MemoryStore, verifiers: Vec<Verifier>) -> Self {
         let world: Arc<dyn World> = Arc::new(System);
         let seams = Arc::new(store.clone());
         let seams = Store { journal: seams.clone(), index: seams, hints: Arc::new(LocalHints::default()) };
         let engine = Engine::with([Arc::new(Kind::of::<Counter>())], seams, world.clone(), vec![]);
         let config = IdentityConfig {
             guest_key: GuestKey::from_bytes(&[7; 32]),
-            verifiers: vec![],
+            verifiers,
             audience: None,
             issuer: None,
             guests: true,

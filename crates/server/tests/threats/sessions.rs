@@ -34,6 +34,9 @@ pub fn cases() -> Vec<Case> {
         case(41, "a revoked principal under an event stream", "goodbye revoked within 10 s", revoked_under_stream)
             .beside(),
         case(41, "a revoked principal comes back", "401 revoked", revoked_comes_back),
+        case(41, "an operator revokes a principal of its tenant", "goodbye revoked within 10 s", revoked_by_operator)
+            .beside(),
+        case(41, "anybody else revokes a principal", "403 forbidden", revoked_by_others),
     ]
 }
 
@@ -182,4 +185,36 @@ async fn revoked_comes_back(house: Arc<House>) {
     let path = format!("/v1/counter/x/stream?token={}", ticket["ticket"].as_str().unwrap());
     let response = house.ask("", "GET", &path, "").await;
     assert_eq!((response.status, response.code()), (401, Some(Code::Revoked as u64)), "nor by a ticket from before");
+}
+
+async fn revoked_by_operator(house: Arc<House>) {
+    let operator = token("main", "op", json!({ "roles": ["operator"] }));
+    let (name, elsewhere) = ("a/b c", token("other", "a/b c", json!({})));
+    let theirs = token("main", name, json!({}));
+    let (raw, _) = house.raw().await.enter(&theirs).await;
+    let (mut same_name, _) = house.raw().await.enter(&elsewhere).await;
+    let answer = house.ask(&operator, "POST", "/v1/principals/a%2Fb%20c/revoke", "").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(serde_json::from_str::<Value>(&answer.body).unwrap()["revoked_at"].is_u64(), "{answer:?}");
+    let refused = house.ask(&theirs, "GET", "/v1", "").await;
+    assert_eq!((refused.status, refused.code()), (401, Some(Code::Revoked as u64)));
+    let (since, ended) = (Instant::now(), raw.end().await);
+    assert_eq!((ended.close, ended.goodbye), (Some(4401), Some(Code::Revoked as u64)), "{ended:?}");
+    assert!(since.elapsed() <= limits::SESSION_CHECK + LATE);
+    same_name.say(json!({ "action": "ping" })).await;
+    same_name.hear_type("pong").await;
+    let again = token("main", name, json!({ "iat": seconds() + 2.0 }));
+    assert_eq!(house.ask(&again, "GET", "/v1", "").await.status, 200, "a fresh token is let in");
+}
+
+async fn revoked_by_others(house: Arc<House>) {
+    let theirs = token("main", "ana", json!({}));
+    for other in [token("main", "eve", json!({ "roles": ["admin"] })), house.host.token("Guest")] {
+        let answer = house.ask(&other, "POST", "/v1/principals/ana/revoke", "").await;
+        assert_eq!((answer.status, answer.code()), (403, Some(Code::Forbidden as u64)));
+    }
+    let operator = token("main", "op", json!({ "roles": ["operator"] }));
+    let long = format!("/v1/principals/{}/revoke", "x".repeat(limits::PRINCIPAL_BYTES_MAX + 1));
+    assert_eq!(house.ask(&operator, "POST", &long, "").await.status, 413);
+    assert_eq!(house.ask(&theirs, "GET", "/v1", "").await.status, 200);
 }

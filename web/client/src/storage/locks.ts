@@ -3,7 +3,7 @@
  * in storage, for pages without a secure origin, where browsers offer no locks.
  */
 import { wait, type Clock } from "../clock.js";
-import { attempt, type StorageLike } from "./storage.js";
+import type { StorageLike } from "./storage.js";
 
 export interface Held {
   /** False once somebody else took it: a lease ran out while this tab was frozen. */
@@ -59,12 +59,11 @@ export function leases(storage: StorageLike, clock: Clock, random: () => number)
 }
 
 function keepLease(storage: StorageLike, clock: Clock, key: string, me: string): Held {
-  // Only its holder takes a lease away: one that is missing was cleared with the whole storage, and is written again.
-  const isHeld = (): boolean => attempt(() => (readLease(storage, key)?.by ?? me) === me, true);
+  const isHeld = (): boolean => readLease(storage, key)?.by === me;
   let cancel = (): void => undefined;
   const renew = (): void => {
     if (!isHeld()) return;
-    attempt(() => writeLease(storage, key, me, clock.now()), undefined);
+    writeLease(storage, key, me, clock.now());
     cancel = clock.after(RENEW_MS, renew);
   };
   renew();
@@ -72,7 +71,7 @@ function keepLease(storage: StorageLike, clock: Clock, key: string, me: string):
     isHeld,
     release() {
       cancel();
-      if (isHeld()) attempt(() => storage.removeItem(key), undefined);
+      if (isHeld()) storage.removeItem(key);
     },
   };
 }

@@ -63,6 +63,12 @@ enum Greeting {
     Welcome,
 }
 
+/// The principal's tokens from before are refused.
+#[derive(JsonSchema)]
+pub(super) struct Revoked {
+    revoked_at: Time,
+}
+
 /// Something to tell.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]

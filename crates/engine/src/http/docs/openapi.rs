@@ -8,7 +8,7 @@ use super::{
     VERSION,
     answers::{
         Accepted, Commanded, Created, Events, Failed, Guest, GuestWanted, Health, History, Host, Looked, Me, Page,
-        Ready, Redriven, Reported, Retired, Signalled, Taken, Ticket, Told,
+        Ready, Redriven, Reported, Retired, Revoked, Signalled, Taken, Ticket, Told,
     },
     book::{Book, KindSchemas},
     text::{Etag, From, Name, Position},
@@ -81,6 +81,7 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
     let paths: Vec<(&str, Path)> = vec![
         ("/v1", vec![get("about", "What runs here", json_of::<Host>(book))]),
         ("/v1/me", vec![get("me", "Who I am, and where my commands go", json_of::<Me>(book))]),
+        ("/v1/principals/{id}/revoke", vec![("post", revoke(book))]),
         ("/v1/guest", vec![("post", open(guest(book)))]),
         ("/v1/reports", vec![("post", open(report(book)))]),
         (
@@ -97,7 +98,7 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
         ("/docs/openapi.json", vec![get("openapi", "This document", document("OpenAPI 3.1."))]),
         ("/docs/asyncapi.json", vec![get("asyncapi", "The frames", document("AsyncAPI 3.0."))]),
     ];
-    let guarded = |path: &str| matches!(path, "/v1" | "/v1/me" | "/v1/ticket");
+    let guarded = |path: &str| matches!(path, "/v1" | "/v1/me" | "/v1/principals/{id}/revoke" | "/v1/ticket");
     let opened = |path: &str, methods: Path| -> Path {
         if guarded(path) {
             methods
@@ -111,6 +112,13 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
 fn guest(book: &mut Book) -> Value {
     let guest = operation("host", "guest", "Sign in as a guest", [], ("201", json_of::<Guest>(book)));
     with(guest, "requestBody", body(false, book.named::<GuestWanted>()))
+}
+
+fn revoke(book: &mut Book) -> Value {
+    let id = json!({ "type": "string", "minLength": 1, "maxLength": limits::PRINCIPAL_BYTES_MAX });
+    let id = json!({ "name": "id", "in": "path", "required": true, "description": "The principal's.", "schema": id });
+    let summary = "Refuse the tokens that a principal has now; takes the role `operator`";
+    operation("host", "revoke", summary, [id], ("200", json_of::<Revoked>(book)))
 }
 
 fn report(book: &mut Book) -> Value {

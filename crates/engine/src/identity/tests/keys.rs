@@ -133,7 +133,7 @@ fn a_jwks_gives_the_keys_that_verify_tokens() {
         ("no list", json!({}), Err(KeyProblem::NotJwks)),
     ] {
         let verifier = Verifier::from_jwks(json!({"keys": keys}).to_string().as_bytes());
-        assert_eq!(verifier.map(|verifier| verifier.keys.len()), expected, "{what}");
+        assert_eq!(verifier.map(|verifier| verifier.keys().len()), expected, "{what}");
     }
     assert_eq!(Verifier::from_jwks(b"{").err(), Some(KeyProblem::NotJwks));
 }
@@ -161,4 +161,32 @@ fn key_files_are_read_in_their_form() {
     }
     let debug = format!("{:?}", Verifier::from_secret(SECRET).unwrap());
     assert!(!debug.contains("97") && debug.contains("HS256"), "{debug}");
+}
+
+#[test]
+fn a_key_file_that_changed_is_read_again() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("secret");
+    let token = |secret: &[u8]| {
+        let claims = claims(json!({}));
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret)).unwrap()
+    };
+    let [old, new] = [token(b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), token(b"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb")];
+    fs::write(&path, "a".repeat(32)).unwrap();
+    let (identity, _) = identity(config(vec![Verifier::read(&KeyFile::Secret(path.clone())).unwrap()]));
+    let lets_in = || [&old, &new].map(|token| identity.verify(token).is_ok());
+    assert_eq!(lets_in(), [true, false]);
+    fs::write(&path, "b".repeat(33)).unwrap();
+    assert_eq!(lets_in(), [true, false], "not before anybody looks");
+    identity.renew_keys();
+    assert_eq!(lets_in(), [false, true]);
+    fs::write(&path, "too short").unwrap();
+    identity.renew_keys();
+    assert_eq!(lets_in(), [false, true], "a file that is no key leaves those from before");
+    fs::remove_file(&path).unwrap();
+    identity.renew_keys();
+    assert_eq!(lets_in(), [false, true], "so does none");
+    fs::write(&path, "a".repeat(32)).unwrap();
+    identity.renew_keys();
+    assert_eq!(lets_in(), [true, false]);
 }

@@ -1,6 +1,7 @@
 use dormouse_core::limits::{GUEST_TOKEN, REVOCATIONS_MAX};
 
 use super::*;
+use crate::identity::KeyError;
 
 #[test]
 fn case_41_a_revoked_principal_is_out_at_the_next_look() {
@@ -55,4 +56,38 @@ fn as_many_revocations_are_remembered_as_may() {
     assert_eq!(code(identity.revoke(&name("acme"), "late")), Some(Code::RateLimited));
     world.pass(Duration::from_millis(1));
     assert!(identity.revoke(&name("acme"), "late").is_ok());
+}
+
+#[test]
+fn who_was_revoked_stays_so_after_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("keys/revoked.json");
+    let start = || {
+        let (identity, _) = identity(config(vec![]));
+        identity.keep_revocations(file.clone())
+    };
+    let first = start().unwrap();
+    first.revoke(&name("acme"), "ann").unwrap();
+    first.revoke(&name("acme"), "bob").unwrap();
+    let next = start().unwrap();
+    assert!(["ann", "bob"].iter().all(|who| next.is_revoked(&session("acme", who))));
+    assert!(!next.is_revoked(&session("acme", "eve")));
+    let at = NOW * 1000;
+    let golden = format!(r#"{{"version":1,"revoked":{{"acme/ann":{at},"acme/bob":{at}}}}}"#);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), golden);
+    assert_eq!(std::fs::read_dir(data.path().join("keys")).unwrap().count(), 1, "no draft stays behind");
+    for bad in ["", "{}", r#"{"version":2,"revoked":{}}"#] {
+        std::fs::write(&file, bad).unwrap();
+        assert!(matches!(start(), Err(KeyError::BadRevocations { .. })), "{bad:?} lets nobody in who was revoked");
+    }
+}
+
+#[test]
+fn a_revocation_that_cannot_be_kept_counts_and_is_not_called_done() {
+    let data = tempfile::tempdir().unwrap();
+    let (identity, _) = identity(config(vec![]));
+    let identity = identity.keep_revocations(data.path().join("keys/revoked.json")).unwrap();
+    std::fs::write(data.path().join("keys"), "in the way").unwrap();
+    assert_eq!(code(identity.revoke(&name("acme"), "ann")), Some(Code::Unavailable));
+    assert!(identity.is_revoked(&session("acme", "ann")));
 }
