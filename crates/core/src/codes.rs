@@ -67,7 +67,7 @@ codes! {
     BadConfig = 4417 "bad_config" http 400 close 4400: "The config does not fit the kind's schema; see /docs.";
     BadCommandId = 4418 "bad_command_id" http 400 close 4400: "A command id is `outbox:n`, with the outbox of `welcome` and n from 1.";
     BadQuery = 4419 "bad_query" http 400 close 4400: "A query parameter is not what it should be.";
-    TooLarge = 4420 "too_large" http 413 close 1009: "The frame, command, signal, view or commit is larger than its limit; see docs/limits.md.";
+    TooLarge = 4420 "too_large" http 413 close 1009: "The frame, command, signal, view, commit or state is larger than its limit; see docs/limits.md.";
     BinaryFrame = 4421 "binary_frame" http 400 close 1003: "Frames are text.";
     TooManySubscriptions = 4422 "too_many_subscriptions" http 400 close 4400: "A connection holds as many subscriptions as it may. Unsubscribe some.";
     ForbiddenOrigin = 4423 "forbidden_origin" http 403 close 4403: "Pages of this origin may not connect here; see --origins.";

@@ -76,7 +76,7 @@ limits! {
     RUN_COMMITS_MAX: usize = 256;
     /// One view: a frame of this size still reaches a phone on a slow line within seconds.
     VIEW_BYTES_MAX: usize = 1024 * 1024;
-    /// The state: what a snapshot writes every 128 commits.
+    /// A snapshot: what is written every 128 commits and read at each wake. An actor whose newest one is larger takes no more commands; all else goes on.
     STATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
     /// Inputs that wait for one actor; the next is told `busy`.
@@ -176,6 +176,9 @@ limits! {
     GUEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
     /// How long a draining host waits for commits before it says goodbye.
     DRAIN: Duration = Duration::from_secs(10);
+    /// How long a host that has said goodbye waits for the attempts at tasks that run there; with the rest of draining that is less than the 30 s that
+    /// most supervisors give. The lease of one that takes longer ends by itself, and the next attempt is another host's.
+    DRAIN_TASKS: Duration = Duration::from_secs(10);
     /// What `goodbye` tells clients to wait, at most; each connection gets its own share, so that they do not return together.
     RETURN_SPREAD: Duration = Duration::from_secs(3);
 }

@@ -135,6 +135,8 @@ pub enum Cause {
         /// What ran again.
         what: Parked,
     },
+    /// The engine: the rules, newer ones, wait for other tasks than when the actor last wrote.
+    Reviewed,
 }
 
 /// What is parked.

@@ -103,6 +103,7 @@ impl Machine {
         machine.upkeep = upkeep;
         machine.head = header.head;
         machine.time = header.time;
+        machine.weigh(bytes);
         Ok(Some(machine))
     }
 }

@@ -5,8 +5,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use dormouse_core::{
-    Actor, Address, Agenda, Draft, Input, Kind, Machine, Moment, Principal, Rejection, Sight, Stimulus, Time, Viewer,
-    dice::Secret, limits, machine::Decision, record::Damage,
+    Actor, Address, Agenda, Code, Draft, Input, Kind, Machine, Moment, Outcome, Principal, Rejection, Sight, Stimulus,
+    Time, Viewer, dice::Secret, limits, machine::Decision, record::Damage,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,32 @@ fn the_end_of_the_actor_ends_every_presence() {
     let mut machine = sample();
     assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
     assert_eq!(present(&machine), Vec::<String>::new());
+}
+
+/// The table's answer to a command, at the limit and beyond it; everything else goes on.
+#[test]
+fn a_state_over_its_bound_takes_no_more_commands() {
+    let command = |id: &str| {
+        let (id, command) = (Some(id.parse().unwrap()), b"{}".as_slice().into());
+        Stimulus::Command { by: who("ana"), id, command }
+    };
+    let mut machine = sample();
+    machine.weigh(&vec![0; limits::STATE_BYTES_MAX]);
+    assert!(decide(&mut machine, &command("lx3k9-ab12:8")).is_some());
+    machine.weigh(&vec![0; limits::STATE_BYTES_MAX + 1]);
+    let refused = machine.decide(&command("lx3k9-ab12:9"), Time(1_000), [7; 16]).unwrap_err();
+    assert_eq!(refused.code, Code::TooLarge);
+    let before = machine.decide(&command("lx3k9-ab12:8"), Time(1_000), [7; 16]).unwrap();
+    assert!(matches!(before, Decision::Before(_)), "the first answer is given again");
+    assert!(decide(&mut machine, &joined("bo")).is_some());
+    let report = Stimulus::Report { key: "sweep".into(), opened: 1, outcome: Outcome::Done { value: true.into() } };
+    assert!(decide(&mut machine, &report).is_some());
+    assert!(decide(&mut machine, &Stimulus::Wake { key: "dusk".into(), due: Time(9_000) }).is_some());
+    let snapshot = machine.snapshot();
+    machine.weigh(&snapshot);
+    assert!(decide(&mut machine, &command("lx3k9-ab12:9")).is_some(), "it is small again");
+    machine.weigh(&vec![0; limits::STATE_BYTES_MAX + 1]);
+    assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
 }
 
 #[test]

@@ -353,6 +353,12 @@ impl Engine {
         self.shared.drain().await;
     }
 
+    /// While draining: wait until the attempts at tasks that run here have ended and were reported, at most [`limits::DRAIN_TASKS`]; returns how
+    /// many have not. Reports wake their actors, so drain again after it.
+    pub async fn end_tasks(&self) -> usize {
+        self.shared.end_tasks().await
+    }
+
     /// Whether the engine is draining.
     pub fn is_draining(&self) -> bool {
         self.shared.is_draining()

@@ -89,6 +89,7 @@ fn name(stimulus: &Stimulus) -> &'static str {
         Stimulus::Retire { .. } => "retire",
         Stimulus::Park { .. } => "park",
         Stimulus::Redrive { .. } => "redrive",
+        Stimulus::Review => "review",
     }
 }
 

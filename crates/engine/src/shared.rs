@@ -28,13 +28,55 @@ pub(crate) struct Shared {
     pub(crate) meters: Meters,
     /// Somebody opened a task: the dispatcher need not wait for its next round.
     pub(crate) tasks_opened: Notify,
-    owners: AtomicUsize,
-    owner_left: Notify,
+    owners: Running,
+    attempts: Running,
     draining: watch::Sender<bool>,
     dead: AtomicBool,
     died: Notify,
     last_wake_us: AtomicU64,
     quarantined: Mutex<Vec<Address>>,
+}
+
+/// How many of something run now.
+#[derive(Default)]
+struct Running {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+impl Running {
+    fn begin(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.ended.notify_waiters();
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when none runs.
+    async fn none(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.count() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// Counts an attempt out, even one that was torn down.
+pub(crate) struct Attempting(Arc<Shared>);
+
+impl Drop for Attempting {
+    fn drop(&mut self) {
+        self.0.attempts.end();
+    }
 }
 
 /// Quarantined actors that are named in the engine's report; the rest are in the log.
@@ -59,8 +101,8 @@ impl Shared {
             registry: Registry::new(),
             meters: Meters::new(),
             tasks_opened: Notify::new(),
-            owners: AtomicUsize::new(0),
-            owner_left: Notify::new(),
+            owners: Running::default(),
+            attempts: Running::default(),
             draining: watch::Sender::new(false),
             dead: AtomicBool::new(false),
             died: Notify::new(),
@@ -70,27 +112,29 @@ impl Shared {
     }
 
     pub(crate) fn owner_started(&self) {
-        self.owners.fetch_add(1, Ordering::Relaxed);
+        self.owners.begin();
     }
 
     pub(crate) fn owner_left(&self) {
-        self.owners.fetch_sub(1, Ordering::Relaxed);
-        self.owner_left.notify_waiters();
+        self.owners.end();
+    }
+
+    /// Somebody is at a task, or at finding one, until what is returned is dropped.
+    pub(crate) fn attempting(self: &Arc<Self>) -> Attempting {
+        self.attempts.begin();
+        Attempting(self.clone())
+    }
+
+    /// Wait until nobody is at a task or the limit passes; returns how many still are.
+    pub(crate) async fn end_tasks(&self) -> usize {
+        let _ = tokio::time::timeout(limits::DRAIN_TASKS, self.attempts.none()).await;
+        self.attempts.count()
     }
 
     /// Ask every owner to finish, and wait until they have or the limit passes.
     pub(crate) async fn drain(&self) {
         self.draining.send_replace(true);
-        let all_left = async {
-            loop {
-                let left = self.owner_left.notified();
-                if self.owners.load(Ordering::Relaxed) == 0 {
-                    return;
-                }
-                left.await;
-            }
-        };
-        if tokio::time::timeout(limits::DRAIN, all_left).await.is_err() {
+        if tokio::time::timeout(limits::DRAIN, self.owners.none()).await.is_err() {
             tracing::warn!("some actors did not finish while draining; what they had not answered is not committed");
         }
     }

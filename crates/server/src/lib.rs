@@ -150,6 +150,11 @@ impl Server {
                 engine.drain().await;
             };
             let _ = tokio::time::timeout(limits::DRAIN, left).await;
+            let left = engine.end_tasks().await;
+            if left > 0 {
+                tracing::warn!(left, "some tasks have not ended; they are tried again when their leases have");
+            }
+            engine.drain().await;
         }
         accepting.abort();
         sweeper.abort();

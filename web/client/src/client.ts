@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from "./clock.js";
+import { systemClock } from "./clock.js";
 import { DormouseError, localFault } from "./errors.js";
 import { actorKind } from "./handle.js";
 import { requester, type FetchLike, type Requester } from "./http.js";
@@ -35,7 +35,7 @@ function worldOf(endpoint: string, options: ClientOptions, Socket: SocketConstru
     clock,
     random,
     request,
-    tokens: tokenSource(options, request, storage, clock, prefix),
+    tokens: tokenSource(options, request, storage, prefix),
     keeper: storage === null ? null : new Keeper(storage, locksOf(storage, clock, random), prefix),
     dial(transport, token, hooks) {
       return transport === "ws" && Socket !== undefined
@@ -47,10 +47,10 @@ function worldOf(endpoint: string, options: ClientOptions, Socket: SocketConstru
 }
 
 function tokenSource(
-  options: ClientOptions, request: Requester, storage: StorageLike | null, clock: Clock, prefix: string,
+  options: ClientOptions, request: Requester, storage: StorageLike | null, prefix: string,
 ): TokenSource {
   if (options.token !== undefined) return tokensOf(options.token);
-  return guestTokens(request, storage, clock, `${prefix}:guest`, options.name);
+  return guestTokens(request, storage, `${prefix}:guest`, options.name);
 }
 
 function clientOf<K extends Kinds>(session: Session, endpoint: string): Client<K> {

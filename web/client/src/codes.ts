@@ -73,7 +73,7 @@ export const Code = {
   BadCommandId: 4418,
   /** A query parameter is not what it should be. */
   BadQuery: 4419,
-  /** The frame, command, signal, view or commit is larger than its limit; see docs/limits.md. */
+  /** The frame, command, signal, view, commit or state is larger than its limit; see docs/limits.md. */
   TooLarge: 4420,
   /** Frames are text. */
   BinaryFrame: 4421,
@@ -192,7 +192,7 @@ export const CODES: readonly CodeRow[] = [
   { code: 4417, name: "bad_config", action: "stop", meaning: "The config does not fit the kind's schema; see /docs." },
   { code: 4418, name: "bad_command_id", action: "stop", meaning: "A command id is `outbox:n`, with the outbox of `welcome` and n from 1." },
   { code: 4419, name: "bad_query", action: "stop", meaning: "A query parameter is not what it should be." },
-  { code: 4420, name: "too_large", action: "stop", meaning: "The frame, command, signal, view or commit is larger than its limit; see docs/limits.md." },
+  { code: 4420, name: "too_large", action: "stop", meaning: "The frame, command, signal, view, commit or state is larger than its limit; see docs/limits.md." },
   { code: 4421, name: "binary_frame", action: "stop", meaning: "Frames are text." },
   { code: 4422, name: "too_many_subscriptions", action: "stop", meaning: "A connection holds as many subscriptions as it may. Unsubscribe some." },
   { code: 4423, name: "forbidden_origin", action: "stop", meaning: "Pages of this origin may not connect here; see --origins." },

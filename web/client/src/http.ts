@@ -32,20 +32,15 @@ export function queryOf(query: Ask["query"] = {}): string {
   return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString()}`;
 }
 
-/** An answer without our error body comes from something between us and the host. */
+/** An answer without our error body comes from something between us and the host, so nothing is decided: it may be gone the next time. */
 export async function faultOfResponse(response: Response): Promise<Fault> {
   try {
     const { error } = (await response.json()) as { error: WireFault };
     if (typeof error.code === "number" && typeof error.name === "string") return faultOfWire(error);
   } catch {
-    // Falls through to what the status alone says.
+    // Falls through to what can be said without it.
   }
-  return localFault("unexpected_answer", `The answer was HTTP ${response.status}.`, kindOfStatus(response.status));
-}
-
-function kindOfStatus(status: number): Fault["kind"] {
-  if (status === 401) return "sign_in";
-  return status === 408 || status === 429 || status >= 500 ? "retry" : "stop";
+  return localFault("unexpected_answer", `The answer was HTTP ${response.status}.`, response.status === 401 ? "sign_in" : "retry");
 }
 
 async function reach<T>(ask: () => Promise<T>): Promise<T> {

@@ -51,13 +51,15 @@ export class Session {
   #busy = false;
   #nextKey = 1;
   #transport: Transport | null = null;
+  #latest = 0;
+  #behind = 0;
   #token: string | null = null;
   #cancelTimer: () => void = () => undefined;
   #cancelSweep: () => void = () => undefined;
 
   constructor(world: World, options: Options) {
     this.world = world;
-    this.state = initialState(options, world.clock.now());
+    this.state = initialState(options, this.#now());
     this.#arm();
     this.#planSweep();
   }
@@ -101,7 +103,7 @@ export class Session {
 
   #apply(input: Input): void {
     const before = this.state;
-    const { state, effects } = reduce(before, input, { now: this.world.clock.now(), random: this.world.random() });
+    const { state, effects } = reduce(before, input, { now: this.#now(), random: this.world.random() });
     this.state = state;
     // Numbers are stored before they are sent, so that a reload in between cannot use one twice.
     const saved = state.outbox === before.outbox || state.closed || (this.world.keeper?.save(state.outbox) ?? true);
@@ -191,7 +193,15 @@ export class Session {
     this.#cancelTimer();
     const at = nextDeadline(this.state);
     if (at === null) return;
-    this.#cancelTimer = this.world.clock.after(at - this.world.clock.now(), () => this.dispatch({ input: "tick" }));
+    this.#cancelTimer = this.world.clock.after(at - this.#now(), () => this.dispatch({ input: "tick" }));
+  }
+
+  /** A clock that is set back would put off every deadline by as much. Here its time stands for a moment, and goes on. */
+  #now(): number {
+    const now = this.world.clock.now();
+    this.#behind = Math.max(this.#behind, this.#latest - now);
+    this.#latest = now + this.#behind;
+    return this.#latest;
   }
 
   #planSweep(): void {

@@ -130,7 +130,10 @@ impl Owner {
             Item::Parked { reply, parked } => drop(reply.send(Ok(parked))),
             Item::Input { reply, verdict: Verdict::Refused(failure), .. } => reply.send(&self.actor, Err(failure)),
             Item::Input { reply, verdict: Verdict::Accepted { position, etag, again }, .. } => {
-                let etag = etag.or_else(|| self.watchers.etag_of(reply.connection()?, publishes));
+                // The view of now is not that of a first answer which others came after.
+                let is_of_now = !again || position == self.durable.position();
+                let connection = reply.connection().filter(|_| is_of_now);
+                let etag = etag.or_else(|| self.watchers.etag_of(connection?, publishes));
                 reply.send(&self.actor, Ok(Accepted { position, etag, again }));
             }
             Item::Watch { watch, sight: Ok(sight) } => {

@@ -96,7 +96,7 @@ pub(crate) struct Heard {
 pub struct Accepted {
     /// The commit that it made, or that it had made before. For an input that wrote nothing, the actor's position.
     pub position: Position,
-    /// The sender's view then, where the sender watches it or asked for it.
+    /// The sender's view then, where the sender watches it or asked for it. Of what had been accepted before only if nothing came after it.
     pub etag: Option<Arc<str>>,
     /// Whether it had been accepted before.
     pub again: bool,

@@ -192,6 +192,9 @@ impl Owner {
     async fn run(mut self) {
         self.settle().await;
         self.expect_back();
+        if self.machine.waits_for_others() {
+            self.decide(Stimulus::Review, Reply::Nobody, 0);
+        }
         if !self.watchers.is_empty() {
             // Others may have written while the actor slept here.
             self.refresh();
@@ -351,7 +354,9 @@ impl Owner {
                 Verdict::Accepted { position, etag: self.etag_for(&stimulus, &reply), again: false }
             }
             Ok(Decision::Before(position)) => {
-                Verdict::Accepted { position, etag: self.etag_for(&stimulus, &reply), again: true }
+                let is_newest = position == self.machine.head().position();
+                let etag = if is_newest { self.etag_for(&stimulus, &reply) } else { None };
+                Verdict::Accepted { position, etag, again: true }
             }
             Ok(Decision::Nothing) => {
                 Verdict::Accepted { position: self.machine.head().position(), etag: None, again: false }
@@ -546,11 +551,16 @@ impl Owner {
     }
 
     /// The state as bytes. One that does not serialise costs its snapshots: it is replayed instead.
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        let saved = catch_unwind(AssertUnwindSafe(|| self.machine.snapshot()));
-        if saved.is_err() {
-            tracing::error!(address = %self.address, "the state cannot be saved; it is replayed at each wake");
+    fn snapshot(&mut self) -> Option<Vec<u8>> {
+        match catch_unwind(AssertUnwindSafe(|| self.machine.snapshot())) {
+            Ok(snapshot) => {
+                self.machine.weigh(&snapshot);
+                Some(snapshot)
+            }
+            Err(_) => {
+                tracing::error!(address = %self.address, "the state cannot be saved; it is replayed at each wake");
+                None
+            }
         }
-        saved.ok()
     }
 }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{Failed, Job, backoff, label, lease_until};
-use crate::{engine::Engine, metrics, owner::Message};
+use crate::{engine::Engine, metrics, owner::Message, shared::Attempting};
 
 /// How often leases that ended are looked for when nobody says that a task was opened.
 const ROUND: Duration = Duration::from_secs(1);
@@ -32,11 +32,12 @@ pub(crate) async fn run(engine: Engine) {
 /// Whether there may be more to lease at once.
 async fn lease_some(engine: &Engine, places: &Arc<Semaphore>) -> bool {
     // At least one place must be free, or there is nothing to lease for.
-    let Ok(first) = places.clone().acquire_owned().await else { return false };
+    let Some(first) = a_place(engine, places).await else { return false };
     let mut permits = vec![first];
     while let Ok(permit) = places.clone().try_acquire_owned() {
         permits.push(permit);
     }
+    let leasing = engine.shared.attempting();
     let now = engine.shared.world.now();
     let until = lease_until(now, limits::TASK_DEADLINE);
     let kinds = engine.shared.workers.kinds();
@@ -49,12 +50,22 @@ async fn lease_some(engine: &Engine, places: &Arc<Semaphore>) -> bool {
     };
     let full = leases.len() == permits.len();
     for (lease, permit) in leases.into_iter().zip(permits) {
-        tokio::spawn(attempt(engine.clone(), lease, permit));
+        tokio::spawn(attempt(engine.clone(), lease, (permit, engine.shared.attempting())));
     }
+    drop(leasing);
     full
 }
 
-async fn attempt(engine: Engine, lease: Lease, _permit: OwnedSemaphorePermit) {
+/// One of the places, unless the host leaves before one is free.
+async fn a_place(engine: &Engine, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    tokio::select! {
+        place = places.clone().acquire_owned() => place.ok(),
+        () = engine.shared.drained() => None,
+        () = engine.shared.died() => None,
+    }
+}
+
+async fn attempt(engine: Engine, lease: Lease, _place: (OwnedSemaphorePermit, Attempting)) {
     let task = match request(&engine, &lease).await {
         Ok(task) => task,
         Err(failure) if failure.code == Code::Stale => return,

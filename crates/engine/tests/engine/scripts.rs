@@ -49,6 +49,7 @@ scripts! {
     signals
     sleep
     snapshots
+    state_bound
     store
     tasks
     unknown_outcomes

@@ -319,5 +319,6 @@ fn cause(cause: &Cause) -> String {
         Cause::Retire => "retire".to_owned(),
         Cause::Parked { what } => format!("parked {}", parked(what)),
         Cause::Redriven { what } => format!("redriven {}", parked(what)),
+        Cause::Reviewed => "reviewed".to_owned(),
     }
 }

@@ -360,6 +360,9 @@ async fn hosts(stage: &mut Stage, mut words: Words<'_>) {
             tokio::spawn(async move {
                 engine.drain().await;
                 log.say(format!("host {name}: drained, {} actors awake", engine.report().await.unwrap().awake));
+                let left = engine.end_tasks().await;
+                engine.drain().await;
+                log.say(format!("host {name}: ended, {left} tasks left"));
             });
         }
         other => panic!("what hosts do, not {other:?}"),

@@ -4,6 +4,7 @@
  * outbox of an earlier page may come first.
  */
 import { backoffMs } from "../backoff.js";
+import { Code } from "../codes.js";
 import { faultOfWire, localFault, type Fault } from "../errors.js";
 import type { Accepted, Rejected } from "../frames.js";
 import { ANSWER_MS, ANSWER_WINDOW, WAITING_MAX } from "../limits.js";
@@ -81,6 +82,20 @@ export function onRejected(step: Step, frame: Rejected): void {
     mapCommands(step, (other) => (other === command ? { ...command, ...again } : other));
   }
   flush(step);
+}
+
+/**
+ * The host knows this id from somebody else, or from a time that this outbox has forgotten: its storage was copied, or
+ * went back to an older state. Every further number may be used up too, so the commands move to a new outbox.
+ */
+export function leaveOutbox(step: Step, frame: Rejected): void {
+  const command = commandOf(step, frame.command_id);
+  if (command === undefined) return;
+  // Of the mismatched one it is certain that it was not carried out.
+  if (frame.code !== Code.IdempotencyMismatch) drop(step, command, faultOfWire(frame));
+  else mapCommands(step, (other) => (other === command ? { ...command, phase: "waiting", transmitted: false } : other));
+  abandonTransmitted(step);
+  putOutbox(step, { id: null, ...renumber(step.s.outbox.commands.filter(isUnanswered), 1) });
 }
 
 /** The line went: what was sent and not answered waits again, under the same id. */

@@ -1,4 +1,5 @@
 /** The session reducer: state and one input in, state and effects out. The only way that a session changes. */
+import { Code } from "../codes.js";
 import { localFault } from "../errors.js";
 import type { ServerFrame } from "../frames.js";
 import { ANSWER_MS } from "../limits.js";
@@ -6,10 +7,12 @@ import {
   checkLive, close, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWelcome,
   plug, tickLine, unplug,
 } from "./line.js";
-import { adopt, enqueue, isUnanswered, onAccepted, onRejected, onTaken, resendLate, show } from "./outbox.js";
+import { adopt, enqueue, isUnanswered, leaveOutbox, onAccepted, onRejected, onTaken, resendLate, show } from "./outbox.js";
 import type { Effect, Env, Input, SessionState, Status, Sub } from "./state.js";
 import type { Step } from "./step.js";
 import { onBehind, onEvents, onPatch, onResumed, onSnapshot, release, subscribe, tickSubs } from "./subs.js";
+
+const OUTBOX_SPENT: ReadonlySet<number> = new Set([Code.IdempotencyMismatch, Code.UnknownCommandAge]);
 
 export function reduce(state: SessionState, input: Input, env: Env): { state: SessionState; effects: readonly Effect[] } {
   const step: Step = { s: { ...state }, env, effects: [] };
@@ -101,7 +104,9 @@ function onFrame(step: Step, frame: ServerFrame): void {
     case "accepted":
       return onAccepted(step, frame);
     case "rejected":
-      return onRejected(step, frame);
+      if (!OUTBOX_SPENT.has(frame.code)) return onRejected(step, frame);
+      leaveOutbox(step, frame);
+      return hangUp(step, localFault("outbox_spent", "Numbers of this outbox are used up already; the client takes a new one.", "retry"));
     case "signal":
       step.effects.push({ do: "signal", signal: frame });
       return;

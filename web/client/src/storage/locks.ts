@@ -3,7 +3,7 @@
  * in storage, for pages without a secure origin, where browsers offer no locks.
  */
 import { wait, type Clock } from "../clock.js";
-import type { StorageLike } from "./storage.js";
+import { attempt, type StorageLike } from "./storage.js";
 
 export interface Held {
   /** False once somebody else took it: a lease ran out while this tab was frozen. */
@@ -59,11 +59,12 @@ export function leases(storage: StorageLike, clock: Clock, random: () => number)
 }
 
 function keepLease(storage: StorageLike, clock: Clock, key: string, me: string): Held {
-  const isHeld = (): boolean => readLease(storage, key)?.by === me;
+  // Only its holder takes a lease away: one that is missing was cleared with the whole storage, and is written again.
+  const isHeld = (): boolean => attempt(() => (readLease(storage, key)?.by ?? me) === me, true);
   let cancel = (): void => undefined;
   const renew = (): void => {
     if (!isHeld()) return;
-    writeLease(storage, key, me, clock.now());
+    attempt(() => writeLease(storage, key, me, clock.now()), undefined);
     cancel = clock.after(RENEW_MS, renew);
   };
   renew();
@@ -71,7 +72,7 @@ function keepLease(storage: StorageLike, clock: Clock, key: string, me: string):
     isHeld,
     release() {
       cancel();
-      if (isHeld()) storage.removeItem(key);
+      if (isHeld()) attempt(() => storage.removeItem(key), undefined);
     },
   };
 }

@@ -5,7 +5,7 @@
 import { SLOTS_MAX } from "../limits.js";
 import type { Kept, KeptCommand, Outbox } from "../session/state.js";
 import type { Held, Locks } from "./locks.js";
-import type { StorageLike } from "./storage.js";
+import { attempt, type StorageLike } from "./storage.js";
 
 interface Record1 {
   readonly v: 1;
@@ -70,7 +70,6 @@ class StoredSlot implements Slot {
   readonly #storage: StorageLike;
   readonly #key: string;
   readonly #held: Held;
-  #broken = false;
 
   constructor(storage: StorageLike, key: string, held: Held) {
     this.#storage = storage;
@@ -88,15 +87,10 @@ class StoredSlot implements Slot {
   }
 
   replace(kept: Kept): void {
-    if (this.#broken) return;
     const record: Record1 = { v: 1, outbox: kept.outbox, next_n: kept.nextN, commands: kept.commands };
-    try {
-      this.#storage.setItem(this.#key, JSON.stringify(record));
-    } catch {
-      // Full. A record that is behind would lend its numbers out twice; none at all gets a new outbox.
-      this.#broken = true;
-      this.#storage.removeItem(this.#key);
-    }
+    const write = (): boolean => (this.#storage.setItem(this.#key, JSON.stringify(record)), true);
+    // Full. A record that is behind would lend its numbers out twice; none at all gets a new outbox.
+    if (!attempt(write, false)) attempt(() => this.#storage.removeItem(this.#key), undefined);
   }
 
   release(): void {
@@ -104,12 +98,20 @@ class StoredSlot implements Slot {
   }
 }
 
+/** What does not fit is as good as nothing: numbers taken from it could be used twice. */
 function readKept(storage: StorageLike, key: string): Kept | null {
-  try {
-    const record = JSON.parse(storage.getItem(key) ?? "null") as Record1 | null;
-    if (record?.v !== 1 || !Number.isSafeInteger(record.next_n) || !Array.isArray(record.commands)) return null;
-    return { outbox: record.outbox, nextN: record.next_n, commands: record.commands };
-  } catch {
-    return null;
-  }
+  const record = attempt(() => JSON.parse(storage.getItem(key) ?? "null") as Partial<Record1> | null, null);
+  if (record?.v !== 1 || !isNumber(record.next_n) || !Array.isArray(record.commands)) return null;
+  const { outbox = null, next_n: nextN, commands } = record;
+  if (outbox !== null && typeof outbox !== "string") return null;
+  return commands.every((it) => isKeptCommand(it) && it.n < nextN) ? { outbox, nextN, commands } : null;
+}
+
+function isKeptCommand(value: unknown): value is KeptCommand {
+  const { n, actor, command } = (value ?? {}) as Partial<KeptCommand>;
+  return isNumber(n) && typeof actor === "string" && command !== undefined;
+}
+
+function isNumber(n: unknown): n is number {
+  return Number.isSafeInteger(n) && (n as number) > 0;
 }

@@ -13,3 +13,12 @@ export function browserStorage(): StorageLike | null {
     return null;
   }
 }
+
+/** A storage may be full, or taken away at any moment; none of that may stop the client. */
+export function attempt<T>(fn: () => T, otherwise: T): T {
+  try {
+    return fn();
+  } catch {
+    return otherwise;
+  }
+}

@@ -2,6 +2,7 @@
  * A host in memory, as small as a test needs and as strict as docs/protocol.md: lists that grow by one entry
  * per command. It remembers answers by command id, and counts what was really carried out.
  */
+import { Code } from "../../src/codes.js";
 import type { Accepted, ClientFrame, ServerFrame } from "../../src/frames.js";
 import type { PatchOp } from "../../src/patch.js";
 import { comparePositions, placeOf } from "../../src/position.js";
@@ -23,7 +24,7 @@ interface Connection {
 }
 interface Actor {
   log: string[];
-  answers: Map<string, Accepted>;
+  answers: Map<string, Accepted & { command: string }>;
 }
 export interface Faults {
   random: () => number;
@@ -141,6 +142,10 @@ export class FakeHost {
   decide(actor: string, commandId: string, command: unknown): Accepted | (ServerFrame & { type: "rejected" }) {
     const { answers, log } = this.actor(actor);
     const first = answers.get(commandId);
+    if (first !== undefined && first.command !== JSON.stringify(command)) {
+      const mismatch = { code: Code.IdempotencyMismatch, name: "idempotency_mismatch", message: "another body" };
+      return { type: "rejected", actor, command_id: commandId, ...mismatch };
+    }
     if (first !== undefined) return { ...first, again: true };
     const { text } = command as { text: string };
     if (text === "bad") {
@@ -148,7 +153,7 @@ export class FakeHost {
     }
     log.push(text);
     const answer: Accepted = { type: "accepted", actor, command_id: commandId, position: pos(log.length), etag: etag(log.length + 1) };
-    answers.set(commandId, answer);
+    answers.set(commandId, { ...answer, command: JSON.stringify(command) });
     this.#publish(actor);
     return answer;
   }

@@ -7,14 +7,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// `LATER`: how many milliseconds after the time that was asked for these rules want to be woken.
+/// `LATER`: how many milliseconds after the time that was asked for these rules want to be woken. `AUDITED`: whether they wait for an audit, once.
 #[derive(Default, Serialize, Deserialize)]
-pub struct Chores<const LATER: u64> {
+pub struct Chores<const LATER: u64, const AUDITED: bool> {
     born: Time,
     wakes: BTreeMap<String, Time>,
     tasks: BTreeMap<String, Errand>,
     log: Vec<String>,
 }
+
+const AUDIT: &str = "audit";
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +97,7 @@ fn manner(key: &str) -> &str {
     key.split('-').next().unwrap_or_default()
 }
 
-impl<const LATER: u64> Chores<LATER> {
+impl<const LATER: u64, const AUDITED: bool> Chores<LATER, AUDITED> {
     fn wake(draft: &mut Draft<'_, Self>, key: String) -> Result<(), Rejection> {
         match manner(&key) {
             "idle" => {}
@@ -150,7 +152,7 @@ impl<const LATER: u64> Chores<LATER> {
     }
 }
 
-impl<const LATER: u64> Actor for Chores<LATER> {
+impl<const LATER: u64, const AUDITED: bool> Actor for Chores<LATER, AUDITED> {
     const KIND: &'static str = "chores";
     const RULES: u32 = 1;
     type Config = Config;
@@ -208,10 +210,16 @@ impl<const LATER: u64> Actor for Chores<LATER> {
             .wakes
             .iter()
             .fold(Agenda::default(), |agenda, (key, time)| agenda.wake(time.after(Duration::from_millis(LATER)), key));
-        self.tasks.iter().fold(with_wakes, |agenda, (key, errand)| agenda.task(key.as_str(), &errand.kind))
+        let with_tasks =
+            self.tasks.iter().fold(with_wakes, |agenda, (key, errand)| agenda.task(key.as_str(), &errand.kind));
+        let is_owed = AUDITED && !self.log.iter().any(|line| line.starts_with(AUDIT));
+        if is_owed { with_tasks.task(AUDIT, "model") } else { with_tasks }
     }
 
     fn task(&self, key: &TaskKey) -> Task {
+        if key.0 == AUDIT {
+            return Task::new("model", "an audit".into());
+        }
         let Errand { kind, request, attempts, seconds } = self.tasks[&key.0].clone();
         let task = Task::new(kind, request).tries(attempts).within(Duration::from_secs(seconds));
         if manner(&key.0) == "aloud" { task.hear(Sight::Public) } else { task }

@@ -13,12 +13,16 @@ use dormouse_core::Kind;
 pub use counter::Counter;
 pub use secret::Secret;
 
-/// Every kind, written by these rules. From number 2 on the chores want their wakes ten seconds later.
+/// Every kind, written by these rules. From number 2 on the chores want their wakes ten seconds later, from number 5 on an audit too.
 pub fn kinds(rules: u32) -> Vec<Arc<Kind>> {
     let kinds = [
         Kind::of::<Counter>(),
         Kind::of::<Secret>(),
-        if rules == 1 { Kind::of::<chores::Chores<0>>() } else { Kind::of::<chores::Chores<10_000>>() },
+        match rules {
+            1 => Kind::of::<chores::Chores<0, false>>(),
+            2..5 => Kind::of::<chores::Chores<10_000, false>>(),
+            _ => Kind::of::<chores::Chores<10_000, true>>(),
+        },
         Kind::of::<lobby::Lobby>(),
         Kind::of::<trouble::Trouble>(),
     ];

@@ -12,6 +12,7 @@ pub struct Trouble {
     wakes: usize,
     view_bytes: usize,
     view_panics: bool,
+    ballast: String,
     /// JSON has no such keys: a state with an entry cannot be saved.
     unsaveable: BTreeMap<(u8, u8), u8>,
 }
@@ -46,10 +47,15 @@ pub enum Command {
         on: bool,
     },
     Unsaveable,
+    /// Carry so many bytes in the state.
+    Load {
+        bytes: usize,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
 pub enum Event {
+    Loaded(usize),
     Said(String),
     Wakes(usize),
     ViewBytes(usize),
@@ -90,6 +96,7 @@ impl Actor for Trouble {
             Event::Unsaveable => {
                 self.unsaveable.insert((1, 2), 3);
             }
+            Event::Loaded(bytes) => self.ballast = ".".repeat(*bytes),
             Event::Bomb => panic!("evolve panics"),
         }
     }
@@ -123,6 +130,7 @@ impl Trouble {
             Command::ViewBytes { bytes } => draft.emit(Event::ViewBytes(bytes)),
             Command::ViewPanics { on } => draft.emit(Event::ViewPanics(on)),
             Command::Unsaveable => draft.emit(Event::Unsaveable),
+            Command::Load { bytes } => draft.emit(Event::Loaded(bytes)),
         }
         Ok(())
     }
