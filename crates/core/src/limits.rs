@@ -89,7 +89,7 @@ limits! {
     WAKE_SOON: Duration = Duration::from_secs(2);
     /// How often the wake loop asks the index for what is due; the most that a sleeping actor's wake is late.
     WAKE_POLL: Duration = Duration::from_millis(250);
-    /// Due actors fetched at once, oldest first: a million timers drain in bounded steps.
+    /// Due actors woken at once, oldest first: a million timers drain in bounded steps.
     DUE_BATCH: usize = 256;
     /// Times an input is decided again after a conflict before its sender is told `busy`.
     REBASE_MAX: u32 = 64;

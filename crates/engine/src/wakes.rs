@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{engine::Engine, owner::Message};
 
-/// An actor that was poked is left alone for this long: it may be one that cannot be loaded.
+/// An actor that was poked is left alone for this long: it may be one that cannot be loaded, or whose kind is unknown here.
 const POKED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(engine: Engine) {
@@ -29,10 +29,11 @@ async fn poke_due(engine: &Engine, poked: &mut HashMap<Address, Instant>) {
         Ok(due) => due,
         Err(error) => return engine.shared.note_store_error(&error),
     };
-    for (_, address) in due {
-        // A kind that this host does not know, or a full mailbox, is asked again later.
-        if !poked.contains_key(&address) && engine.post(&address, Message::Poke).is_ok() {
-            poked.insert(address, Instant::now());
-        }
+    // As many were asked for as were left alone: all of them may have moved on, and no more than a batch is woken at once.
+    let fresh: Vec<Address> = due.into_iter().map(|(_, address)| address).filter(|a| !poked.contains_key(a)).collect();
+    for address in fresh.into_iter().take(limits::DUE_BATCH) {
+        // A kind that this host does not know, or a full mailbox, is asked again later, so that it keeps nobody else waiting.
+        let _ = engine.post(&address, Message::Poke);
+        poked.insert(address, Instant::now());
     }
 }

@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test is nobody's library")]
 
 mod actors;
+mod bounds;
 mod connection;
 mod log;
 mod properties;

@@ -28,7 +28,7 @@ pub struct Disk {
     damaged: Arc<Mutex<BTreeSet<(Address, u64)>>>,
     hides_snapshots: Arc<AtomicBool>,
     kept: Arc<Mutex<Option<StoredSnapshot>>>,
-    appends: Arc<AtomicUsize>,
+    appends_left: Arc<AtomicUsize>,
 }
 
 /// No script has as many appends. Beyond it nothing comes back, so that an actor that writes without end ends its test.
@@ -46,8 +46,13 @@ impl Disk {
             damaged: Arc::default(),
             hides_snapshots: Arc::default(),
             kept: Arc::default(),
-            appends: Arc::default(),
+            appends_left: Arc::new(AtomicUsize::new(APPENDS_MAX)),
         }
+    }
+
+    /// This test has more appends than others.
+    pub fn takes_appends(&self, count: usize) {
+        self.appends_left.store(count, Ordering::Relaxed);
     }
 
     /// From now on this commit reads back with one bit flipped.
@@ -143,7 +148,12 @@ impl Line {
 #[async_trait]
 impl Journal for Line {
     async fn append(&self, run: Run) -> Result<(), AppendError> {
-        if self.disk.appends.fetch_add(1, Ordering::Relaxed) > APPENDS_MAX {
+        if self
+            .disk
+            .appends_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_err()
+        {
             return std::future::pending().await;
         }
         if self.direct {
