@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dormouse_core::{Code, Stimulus, limits, record};
+use dormouse_core::{Stimulus, limits, record};
 use dormouse_journal::{Index, Journal};
 use tokio::task::JoinSet;
 

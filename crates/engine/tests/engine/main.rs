@@ -8,6 +8,8 @@ mod bounds;
 mod connection;
 mod log;
 mod properties;
+#[cfg(feature = "http")]
+mod reports;
 mod script;
 mod scripts;
 mod secrecy;
