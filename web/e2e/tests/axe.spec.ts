@@ -1,6 +1,7 @@
 // Every page and dialog under axe, which reads what a screen reader would and measures contrast.
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { keepPage } from "../support/kept.ts";
 import { expect, List, test } from "../support/test.ts";
 
 const WINDOWS = [
@@ -31,6 +32,7 @@ for (const viewport of WINDOWS) {
         await page.keyboard.press("Escape");
       }
 
+      await keepPage(page);
       await page.goto(`/todo/${id}`);
       const list = new List(page);
       await expect(list.status).toHaveText("Live");
@@ -64,6 +66,13 @@ for (const viewport of WINDOWS) {
         await expect(page.getByRole("region", { name: "Second device" }).getByTestId("status")).toHaveText("Live");
         await check(page, "two devices");
       }
+      await host.stop();
+      await list.add("Coins");
+      await page.reload();
+      await expect(list.row("Coins")).toContainText("waiting");
+      await check(page, "the list before its first view");
+      await host.up();
+      await expect(list.status).toHaveText("Live");
       await page.goto("/todo/zzzzzzzzzzzzzzzz");
       await expect(page.getByText("There is no room here.")).toBeVisible();
       await check(page, "no room");

@@ -69,7 +69,7 @@ export function Device({ room, seats, name, about, looking, onNow, children }: P
         fresh={looking ? NONE : room.fresh}
         seats={seats}
         readOnly={looking !== undefined}
-        ready={room.view !== null || list.length > 0}
+        ready={room.view !== null}
         typing={looking ? NOBODY : room.typing}
         actions={actions}
       />

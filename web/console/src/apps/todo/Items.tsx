@@ -13,13 +13,14 @@ interface Props {
   fresh: ReadonlySet<string>;
   seats: SeatBook;
   readOnly: boolean;
+  /** Whether the list itself came; before, only what waits to go to it is known. */
   ready: boolean;
   typing: ReadonlyMap<string, string>;
   actions: RowActions;
 }
 
 export function Items({ list, fresh, seats, readOnly, ready, typing, actions }: Props) {
-  if (!ready) return <Skeleton />;
+  if (!ready && list.length === 0) return <Skeleton />;
   const names = [...typing.values()];
   return (
     <ul className="items" aria-label="Things">
@@ -39,6 +40,11 @@ export function Items({ list, fresh, seats, readOnly, ready, typing, actions }: 
           actions={actions}
         />
       ))}
+      {!ready && (
+        <li className="item">
+          <div className="item__line small quiet">The rest of the list comes when the line is back.</div>
+        </li>
+      )}
       {names.length > 0 && (
         <li className="item item--ghost item--typing" aria-live="off">
           <div className="item__line">

@@ -86,7 +86,7 @@ export default function TodoPage({ id }: { id: string }) {
 
 function Heading({ room, title, past, ask }: { room: Room; title: string; past: boolean; ask(what: Asking): void }) {
   const clear = useClear(room);
-  if (!room.view) return <div />;
+  if (!room.view) return <h1 className="sr">List</h1>;
   const items = Object.values(room.view.items);
   const done = items.filter((item) => item.done);
   return (
