@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod drain;
+mod full;
 mod house;
 mod identity;
 mod journal;
