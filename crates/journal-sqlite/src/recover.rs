@@ -14,9 +14,12 @@ use crate::{
     writer::{Log, Slot, time_of},
 };
 
-/// Rebuild what lives in memory.
-pub(crate) fn recover(conn: &Connection) -> Result<(Shared, Log), OpenError> {
-    recover_rows(conn).map_err(|error| if is_damage(&error) { OpenError::Damaged(error) } else { error.into() })
+/// Rebuild what lives in memory. `reader` is for this alone, so that the pages of the log do not stay in the writer's cache.
+pub(crate) fn recover(writer: &Connection, reader: &Connection) -> Result<(Shared, Log), OpenError> {
+    let forgotten = forget_activity(writer);
+    forgotten
+        .and_then(|()| recover_rows(reader))
+        .map_err(|error| if is_damage(&error) { OpenError::Damaged(error) } else { error.into() })
 }
 
 fn recover_rows(conn: &Connection) -> rusqlite::Result<(Shared, Log)> {
@@ -38,9 +41,13 @@ fn totals(conn: &Connection) -> rusqlite::Result<Counts> {
     conn.query_row("SELECT actors, commits, retired FROM totals", [], read)
 }
 
-fn read_activity(conn: &Connection, tails: &mut Tails) -> rusqlite::Result<()> {
+fn forget_activity(conn: &Connection) -> rusqlite::Result<()> {
     let kept = ACTIVITY_KEPT as u64 * ACTIVITY_BUCKET_MS;
     conn.execute("DELETE FROM activity WHERE bucket < (SELECT max(bucket) FROM activity) - ?1", [int(kept)])?;
+    Ok(())
+}
+
+fn read_activity(conn: &Connection, tails: &mut Tails) -> rusqlite::Result<()> {
     let mut select = conn.prepare("SELECT bucket, commits FROM activity")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {

@@ -15,8 +15,8 @@ pub(crate) const SCHEMA: i64 = 1;
 /// Older versions may corrupt a WAL when two connections write or checkpoint at once.
 const SQLITE_MIN: i32 = 3_051_003;
 
-/// Pages that the writer keeps in memory, so that moving a tail does not read the file. In KiB, negative as SQLite wants it.
-const WRITER_CACHE_KIB: i32 = -48 * 1024;
+/// Pages that a connection keeps in memory, in KiB, negative as SQLite wants it. What it does not keep is in the system's cache.
+const WRITER_CACHE_KIB: i32 = -8 * 1024;
 const READER_CACHE_KIB: i32 = -8 * 1024;
 
 /// How long the writer waits for readers when the WAL must start over.

@@ -77,7 +77,7 @@ impl SqliteStore {
         let (dir, lock) = (dir.as_ref(), lock(dir.as_ref())?);
         let file = dir.join("journal.sqlite");
         let conn = schema::open_writer(&file, options.page_count_max)?;
-        let (shared, log) = recover(&conn)?;
+        let (shared, log) = recover(&conn, &schema::open_reader(&file)?)?;
         let shared = Arc::new(shared);
         let readers = (0..options.readers).map(|_| schema::open_reader(&file)).collect::<Result<Vec<_>, _>>()?;
         let (questions, threads) = start_readers(readers, &shared).map_err(OpenError::Thread)?;

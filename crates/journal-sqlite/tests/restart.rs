@@ -33,6 +33,22 @@ async fn heads_in_the_log_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_closed_keeps_nothing_in_the_log_that_sleeps() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(20));
+    for writer in &mut writers {
+        writer.append(&store, 3).await;
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    }
+    store.close().await;
+    let conn = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    let rows: i64 = conn.query_row("SELECT count(*) FROM log", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 1, "the newest, after which the next is numbered");
+    drop(conn);
+    check(&open(dir.path()), &writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settled_and_moving_actors_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let mut writers = writers(30);

@@ -98,7 +98,8 @@ pub(crate) async fn connect(
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
     }
     tokio::spawn(async move {
-        if let Some(socket) = upgraded(upgrade).await {
+        // Boxed by phase: an idle connection holds its own phase and not the largest.
+        if let Some(socket) = Box::pin(upgraded(upgrade)).await {
             serve(state.host, socket, spoken, peer).await;
         }
         drop(place);
@@ -122,15 +123,17 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
         .write_buffer_size(BUFFER)
         .max_message_size(Some(limits::FRAME_BYTES_MAX))
         .max_frame_size(Some(limits::FRAME_BYTES_MAX));
-    Some(WebSocketStream::from_partially_read(wire, parts.read_buf.into(), Role::Server, Some(config)).await)
+    // Copied: HTTP's buffer is larger than what is left in it, and would stay as long as the socket.
+    let unread = parts.read_buf.to_vec();
+    Some(WebSocketStream::from_partially_read(wire, unread, Role::Server, Some(config)).await)
 }
 
 async fn serve(host: Arc<Host>, mut socket: Socket, spoken: bool, peer: IpAddr) {
-    let parting = match begin(&host, &mut socket, spoken, peer).await {
+    let parting = match Box::pin(begin(&host, &mut socket, spoken, peer)).await {
         Ok((connection, outbound)) => Box::pin(converse(&host, &mut socket, connection, outbound)).await,
         Err(parting) => parting,
     };
-    part(&host, socket, parting).await;
+    Box::pin(part(&host, socket, parting)).await;
 }
 
 /// From the upgrade to `welcome`.

@@ -55,7 +55,7 @@ impl Owner {
             Err(AppendError::Conflict(head)) => {
                 tracing::debug!(address = %self.address, at = %head.position(), "somebody else's commit came first");
                 self.shared.meters.rebased.increment(1);
-                self.decide_again(in_flight.items).await;
+                Box::pin(self.decide_again(in_flight.items)).await;
             }
             Err(AppendError::Unknown(error)) => {
                 tracing::warn!(address = %self.address, %error, "unknown outcome; putting the same run again");
@@ -63,7 +63,7 @@ impl Owner {
                 self.append = Some(append_again(&self.shared, in_flight.run.clone()));
                 self.in_flight = Some(in_flight);
             }
-            Err(AppendError::Store(error)) => self.lost(*in_flight, &error).await,
+            Err(AppendError::Store(error)) => Box::pin(self.lost(*in_flight, &error)).await,
         }
     }
 

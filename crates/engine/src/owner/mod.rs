@@ -105,17 +105,18 @@ pub(crate) async fn own(shared: Arc<Shared>, kind: Arc<Kind>, address: Address, 
     let _left = Left(shared.clone());
     let actor: Arc<str> = address.actor().into();
     let since = Instant::now();
-    match bring(&*shared.journal, &kind, &address, LoadOptions::default()).await {
+    // What is done once in a while is boxed, here and in the loop: it would be a part of every live actor's memory.
+    match Box::pin(bring(&*shared.journal, &kind, &address, LoadOptions::default())).await {
         Ok(loaded) => {
             let seq = loaded.machine.head().seq;
             shared.meters.loaded(since.elapsed(), seq);
             shared.note_wake(&address, since.elapsed(), seq);
-            let owner = Owner::new(shared.clone(), kind, address, actor, inherited, loaded);
+            let owner = Box::new(Owner::new(shared.clone(), kind, address, actor, inherited, loaded));
             Box::pin(owner.run()).await;
         }
         Err(error) => {
             shared.note_load_error(&address, &error);
-            refuse_all(&shared, &address, &actor, inherited, &error.failure()).await;
+            Box::pin(refuse_all(&shared, &address, &actor, inherited, &error.failure())).await;
         }
     }
 }
@@ -189,8 +190,8 @@ impl Owner {
         }
     }
 
-    async fn run(mut self) {
-        self.settle().await;
+    async fn run(mut self: Box<Self>) {
+        Box::pin(self.settle()).await;
         self.expect_back();
         if self.machine.waits_for_others() {
             self.decide(Stimulus::Review, Reply::Nobody, 0);
@@ -206,8 +207,9 @@ impl Owner {
             if self.append.is_none()
                 && let Some(failure) = self.broken.take()
             {
-                let Self { shared, address, actor, mailbox, watchers, .. } = self;
-                return refuse_all(&shared, &address, &actor, Inheritance { mailbox, watchers }, &failure).await;
+                let Self { shared, address, actor, mailbox, watchers, .. } = *self;
+                let inheritance = Inheritance { mailbox, watchers };
+                return Box::pin(refuse_all(&shared, &address, &actor, inheritance, &failure)).await;
             }
             if self.broken.is_none() && self.go_on().await {
                 return;
@@ -238,7 +240,7 @@ impl Owner {
     /// Do what there is to do without a message. True if the owner is to end.
     async fn go_on(&mut self) -> bool {
         if self.machine.is_spoiled() {
-            self.recover_from_spoiled().await;
+            Box::pin(self.recover_from_spoiled()).await;
             if self.broken.is_some() {
                 return false;
             }
@@ -248,7 +250,7 @@ impl Owner {
         self.wake_if_due();
         self.hand_over();
         self.decide_waiting();
-        self.shared.is_dead() || (self.may_sleep() && self.fall_asleep().await)
+        self.shared.is_dead() || (self.may_sleep() && Box::pin(self.fall_asleep()).await)
     }
 
     /// The rules may say another agenda or summary than when the actor last wrote: the index follows.

@@ -104,7 +104,17 @@ impl Writer {
             }
         }
         if self.shared.check().is_ok() {
+            self.trim_all();
             self.checkpoint("TRUNCATE");
+        }
+    }
+
+    /// Leave nothing in the log that was moved, so that the next start need not look at it. If it fails, the next start does.
+    fn trim_all(&mut self) {
+        if let Some(end) = self.log.trim_end(1, i64::MAX)
+            && self.conn.execute("DELETE FROM log WHERE id < ?1", [end]).is_ok()
+        {
+            self.log.trimmed_to(end);
         }
     }
 

@@ -17,7 +17,7 @@ impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let conn = schema::open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
-        let (shared, log) = recover(&conn).unwrap();
+        let (shared, log) = recover(&conn, &conn).unwrap();
         let shared = Arc::new(shared);
         let writer = Writer { conn, shared, log, options: Options::default(), stuck: HashSet::new() };
         Self { writer, _dir: dir }
