@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::{
-    follow, metrics,
+    follow, metrics, others,
     outlet::{ConnectionId, Outgoing, Outlet},
     owner::{Accepted, History, Looked, Message, Reply, Watch, own},
     presence,
@@ -91,7 +91,12 @@ impl Engine {
 
     /// Run the wake loop and the task dispatcher until the engine drains or its store fails.
     pub async fn run(&self) {
-        tokio::join!(presence::run(self.clone()), wakes::run(self.clone()), task::run(self.clone()));
+        tokio::join!(
+            others::run(self.clone()),
+            presence::run(self.clone()),
+            wakes::run(self.clone()),
+            task::run(self.clone())
+        );
     }
 
     /// The kinds that this engine knows, by name.

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod http;
 pub mod identity;
 mod metrics;
+mod others;
 pub mod outlet;
 mod owner;
 mod presence;

@@ -127,6 +127,20 @@ impl Registry {
         }
     }
 
+    /// Whether anybody here would notice that the actor moved.
+    pub(crate) fn is_known(&self, address: &Address) -> bool {
+        self.shard(address).contains_key(address)
+    }
+
+    /// All of those.
+    pub(crate) fn known(&self) -> Vec<Address> {
+        let known = |shard: &Mutex<HashMap<Address, Slot>>| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.keys().cloned().collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(known).collect()
+    }
+
     /// Actors in memory.
     pub(crate) fn awake(&self) -> usize {
         let awake = |shard: &Mutex<HashMap<Address, Slot>>| {

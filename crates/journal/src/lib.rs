@@ -11,7 +11,7 @@ pub mod index;
 pub mod journal;
 pub mod memory;
 
-pub use hints::{Hints, LocalHints};
+pub use hints::{Hint, Hints, LocalHints};
 pub use index::{Attempt, Filter, Index, Lease, Page, Row};
 pub use journal::{AppendError, Entry, IndexChange, Journal, ReadError, Run, StoreError, StoredSnapshot};
 pub use memory::MemoryStore;

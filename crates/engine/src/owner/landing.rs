@@ -219,6 +219,20 @@ impl Owner {
         }
     }
 
+    /// What somebody else wrote is loaded and shown, unless a run of our own is about to find out.
+    pub(super) async fn catch_up(&mut self) {
+        if self.append.is_some() || self.next.has_commits() {
+            return;
+        }
+        self.may_be_behind = false;
+        if let Ok(Some(head)) = self.shared.journal.head(&self.address).await
+            && head != self.durable
+        {
+            self.broken = self.reload().await.err();
+        }
+        self.shared.registry.moved(&self.address, self.durable.seq);
+    }
+
     /// A refusal came after an event: the draft is worthless. What is in flight and what was decided before it stays good.
     pub(super) async fn recover_from_spoiled(&mut self) {
         let fold = |machine: &mut Machine, records: &[Arc<[u8]>]| {

@@ -39,6 +39,8 @@ pub(crate) enum Message {
     Parked { reply: oneshot::Sender<Result<Vec<Parked>, Failure>> },
     /// Look at the agenda.
     Poke,
+    /// Somebody else may have written.
+    CatchUp,
 }
 
 impl Message {

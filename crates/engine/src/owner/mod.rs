@@ -85,6 +85,8 @@ pub(crate) struct Owner {
     owed: Vec<Transition>,
     /// Until when those who are present and not connected here may come back, if there are any.
     absent_until: Option<Instant>,
+    /// Somebody else said that it wrote.
+    may_be_behind: bool,
     /// The store was not available: nothing is asked of it without need before.
     retry_at: Instant,
     /// The state could not be read back; nothing can be decided on what is left.
@@ -152,7 +154,11 @@ fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
             let frame = ServerFrame::Error { failure, action, actor: Some(actor), r#as: Some(watch.of) };
             watch.outlet.push(crate::outlet::Outgoing::Frame(frame.text().into()));
         }
-        Message::Unwatch { .. } | Message::Signal { .. } | Message::Stream { .. } | Message::Poke => {}
+        Message::Unwatch { .. }
+        | Message::Signal { .. }
+        | Message::Stream { .. }
+        | Message::Poke
+        | Message::CatchUp => {}
     }
 }
 
@@ -185,6 +191,7 @@ impl Owner {
             presence_at: now,
             owed: Vec::new(),
             absent_until: None,
+            may_be_behind: false,
             retry_at: now,
             broken: None,
         }
@@ -241,6 +248,12 @@ impl Owner {
     async fn go_on(&mut self) -> bool {
         if self.machine.is_spoiled() {
             Box::pin(self.recover_from_spoiled()).await;
+            if self.broken.is_some() {
+                return false;
+            }
+        }
+        if self.may_be_behind {
+            self.catch_up().await;
             if self.broken.is_some() {
                 return false;
             }
@@ -303,7 +316,7 @@ impl Owner {
     }
 
     fn take(&mut self, message: Message, now: Instant) {
-        if !matches!(message, Message::Poke) {
+        if !matches!(message, Message::Poke | Message::CatchUp) {
             self.last_input = now;
         }
         self.answer(message, 0);
@@ -329,6 +342,7 @@ impl Owner {
             Message::Stream { key, hear, signal } => return self.stream(&key.0, &hear, &signal),
             Message::Parked { reply } => Item::Parked { parked: self.machine.parked().cloned().collect(), reply },
             Message::Poke => return,
+            Message::CatchUp => return self.may_be_behind = true,
         };
         self.keep(item);
     }

@@ -33,6 +33,7 @@ scripts! {
     events
     full_runs
     exactly_once
+    hints
     instances
     leases
     one_run_in_flight

@@ -91,7 +91,17 @@ impl Stage {
     }
 
     pub fn start_host(&mut self, name: &str, rules: u32, beside_the_faults: bool) {
-        let line = Line::new(&self.disk, beside_the_faults);
+        self.start(name, rules, Line::new(&self.disk, beside_the_faults));
+    }
+
+    /// One that hears of what others write; the others do not hear of each other.
+    pub fn start_host_that_hears(&mut self, name: &str) {
+        let mut line = Line::new(&self.disk, false);
+        line.hear();
+        self.start(name, 1, line);
+    }
+
+    fn start(&mut self, name: &str, rules: u32, line: Line) {
         let workers: Vec<Arc<dyn dormouse_engine::task::Worker>> = vec![Arc::new(self.hand.clone())];
         let engine = Engine::with(actors::kinds(rules), line.seams(), self.world.clone(), workers);
         let running = engine.clone();

@@ -118,11 +118,17 @@ pub struct Line {
     open: watch::Sender<bool>,
     /// Reach past the faults, as somebody else's host does.
     direct: bool,
+    hints: LocalHints,
 }
 
 impl Line {
     pub fn new(disk: &Disk, direct: bool) -> Self {
-        Self { disk: disk.clone(), open: watch::Sender::new(true), direct }
+        Self { disk: disk.clone(), open: watch::Sender::new(true), direct, hints: disk.hints.clone() }
+    }
+
+    /// Hear of what other hosts write, and be heard.
+    pub fn hear(&mut self) {
+        self.hints = self.hints.of_another_host();
     }
 
     pub fn set_open(&self, open: bool) {
@@ -132,7 +138,7 @@ impl Line {
     /// The seams of a host on this line.
     pub fn seams(&self) -> Store {
         let (journal, index) = (Arc::new(self.clone()), Arc::new(self.clone()));
-        Store { journal, index, hints: Arc::new(self.disk.hints.clone()) }
+        Store { journal, index, hints: Arc::new(self.hints.clone()) }
     }
 
     /// Waits for ever if the line stays cut.

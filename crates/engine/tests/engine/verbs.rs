@@ -24,7 +24,7 @@
 //!                                           the next attempt; one that waits streams its JSON when it goes on
 //! worker goes on                            the attempt that waited longest
 //! 5 s pass | 100 ms pass | clock jumps +365 d | clock jumps -1 h
-//! host b starts [with rules 2] | host a dies | host a freezes | host a thaws | host a drains
+//! host b starts [with rules 2 | and hears] | host a dies | host a freezes | host a thaws | host a drains
 //! b: ana …                                  at host b; without, at the host that started last
 //! journal counter/x | index counter/x | snapshot counter/x | is counter/x awake | quarantine
 //! swap counter/x                            keep its snapshot, and put back the one that was kept before
@@ -348,6 +348,7 @@ fn worker(stage: &mut Stage, mut words: Words<'_>) {
 async fn hosts(stage: &mut Stage, mut words: Words<'_>) {
     let name = words.next().to_owned();
     match words.next() {
+        "starts" if words.takes("and") => stage.start_host_that_hears(&name),
         "starts" => {
             let rules = if words.takes("with") { words.after("rules").unwrap().parse().unwrap() } else { 1 };
             stage.start_host(&name, rules, false);
