@@ -165,6 +165,10 @@ impl Outboxes {
             None => {
                 self.make_room(principal);
                 let id = id.outbox.clone();
+                if self.known.len() == self.known.capacity() {
+                    // Most actors know one or two.
+                    self.known.reserve_exact(1 + self.known.len() / 4);
+                }
                 self.known.push(Outbox { principal: principal.to_owned(), id, floor: 0, answers: VecDeque::new() });
             }
         }

@@ -253,7 +253,7 @@ impl Owner {
             }
         }
         if self.may_be_behind {
-            self.catch_up().await;
+            Box::pin(self.catch_up()).await;
             if self.broken.is_some() {
                 return false;
             }
