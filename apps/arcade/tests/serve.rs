@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use dormouse_client::{Client, ClientOptions, Handle, Position, Status, SubscribeOptions, Update};
@@ -136,16 +136,15 @@ async fn a_host_that_drains_is_not_ready() {
     asking.iter_mut().for_each(|asking| write!(asking, "GET /ready HTTP/1.1\r\n").expect("sent"));
     tokio::time::sleep(Duration::from_millis(50)).await;
     host.sigterm();
-    let since = Instant::now();
-    while TcpStream::connect(&host.address).is_ok() {
-        assert!(since.elapsed() < PATIENCE, "it still lets new ones in");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut answers = 0;
     for connection in &mut asking {
         // The process may have ended already; a closed connection is no "ready" either.
         let Ok((status, answer)) = finish(connection) else { continue };
         assert!(status == 0 || status == 503 && answer.contains("\"code\":1504"), "{answer}");
+        answers += usize::from(status == 503);
     }
+    assert!(answers > 0, "whoever had begun to ask is answered");
     assert!(host.wait().success());
 }
 
@@ -198,7 +197,6 @@ async fn the_metrics_have_their_names() {
         assert!(views.next().await.is_some());
     }
     let open = || TcpStream::connect(&host.address).expect("it listens");
-    assert_eq!(get(&mut open(), "/ready").expect("an answer").0, 200);
     let (status, metrics) = get(&mut open(), "/metrics").expect("an answer");
     assert_eq!(status, 200);
     let names = [
@@ -206,6 +204,13 @@ async fn the_metrics_have_their_names() {
         "dormouse_commits_total",
         "dormouse_run_commits_count",
         "dormouse_append_seconds_bucket",
+        "dormouse_round_trip_seconds_bucket",
+        "dormouse_rebases_total 0",
+        "dormouse_connections ",
+        "dormouse_mailbox_waiting 0",
+        "dormouse_journal_batches_total ",
+        "dormouse_journal_jobs_total ",
+        "dormouse_journal_waiting 0",
         "dormouse_deliveries_total",
         "dormouse_load_seconds_count",
         "dormouse_actors_awake 1",

@@ -347,8 +347,9 @@ impl Engine {
             self.shared.note_store_error(&error);
             Failure::from(Code::Unavailable).retry_after(1_000)
         })?;
-        let awake = self.shared.registry.awake() as u64;
-        metrics::population(awake, counts.actors.saturating_sub(awake));
+        let (awake, waiting) = self.shared.registry.census();
+        let awake = awake as u64;
+        metrics::population(awake, counts.actors.saturating_sub(counts.retired).saturating_sub(awake), waiting);
         let quarantined = self.shared.quarantined();
         Ok(Report { awake, counts, last_wake_us: self.shared.last_wake_us(), quarantined })
     }

@@ -17,12 +17,19 @@ pub fn describe() {
         Unit::Seconds,
         "From handing a run to the journal to its being durable"
     );
+    describe_histogram!(
+        "dormouse_round_trip_seconds",
+        Unit::Seconds,
+        "From deciding an input to letting its answer out; of each run the first, which waits longest"
+    );
     describe_counter!("dormouse_rebases_total", Unit::Count, "Runs decided again because another commit came first");
     describe_counter!("dormouse_unknown_appends_total", Unit::Count, "Appends whose outcome was unknown at first");
     describe_counter!("dormouse_deliveries_total", Unit::Count, "Changes of views handed to connections");
     describe_histogram!("dormouse_load_seconds", Unit::Seconds, "Time to bring a sleeping actor into memory");
     describe_gauge!("dormouse_actors_awake", Unit::Count, "Actors in memory");
     describe_gauge!("dormouse_actors_asleep", Unit::Count, "Actors that exist and are not in memory");
+    describe_gauge!("dormouse_mailbox_waiting", Unit::Count, "Messages that wait in the mailboxes of actors in memory");
+    describe_gauge!("dormouse_connections", Unit::Count, "Connections that are open, of HTTP and sockets");
     describe_counter!("dormouse_tasks_total", Unit::Count, "Attempts at tasks, by kind of worker and outcome");
     describe_counter!("dormouse_resumes_total", Unit::Count, "Subscriptions, by how they were answered");
 }
@@ -33,6 +40,7 @@ pub(crate) struct Meters {
     commits: Counter,
     run_commits: Histogram,
     append_seconds: Histogram,
+    round_trip_seconds: Histogram,
     load_seconds: Histogram,
     pub(crate) rebased: Counter,
     pub(crate) unknown: Counter,
@@ -47,6 +55,7 @@ impl Meters {
             commits: counter!("dormouse_commits_total"),
             run_commits: histogram!("dormouse_run_commits"),
             append_seconds: histogram!("dormouse_append_seconds"),
+            round_trip_seconds: histogram!("dormouse_round_trip_seconds"),
             load_seconds: histogram!("dormouse_load_seconds"),
             rebased: counter!("dormouse_rebases_total"),
             unknown: counter!("dormouse_unknown_appends_total"),
@@ -65,10 +74,11 @@ impl Meters {
         counter!("dormouse_inputs_total", "input" => name(stimulus), "outcome" => outcome).increment(1);
     }
 
-    pub(crate) fn committed(&self, commits: usize, took: Duration) {
+    pub(crate) fn committed(&self, commits: usize, took: Duration, waited: Duration) {
         self.commits.increment(commits as u64);
         self.run_commits.record(commits as f64);
         self.append_seconds.record(took);
+        self.round_trip_seconds.record(waited);
     }
 
     pub(crate) fn loaded(&self, took: Duration, seq: u64) {
@@ -93,9 +103,15 @@ fn name(stimulus: &Stimulus) -> &'static str {
     }
 }
 
-pub(crate) fn population(awake: u64, asleep: u64) {
+pub(crate) fn population(awake: u64, asleep: u64, waiting: usize) {
     gauge!("dormouse_actors_awake").set(awake as f64);
     gauge!("dormouse_actors_asleep").set(asleep as f64);
+    gauge!("dormouse_mailbox_waiting").set(waiting as f64);
+}
+
+#[cfg(feature = "http")]
+pub(crate) fn connections(open: usize) {
+    gauge!("dormouse_connections").set(open as f64);
 }
 
 pub(crate) fn task(kind: &str, outcome: &'static str) {

@@ -141,13 +141,16 @@ impl Registry {
         self.shards.iter().flat_map(known).collect()
     }
 
-    /// Actors in memory.
-    pub(crate) fn awake(&self) -> usize {
-        let awake = |shard: &Mutex<HashMap<Address, Slot>>| {
+    /// Actors in memory, and messages that wait for them.
+    pub(crate) fn census(&self) -> (usize, usize) {
+        let count = |(awake, waiting), shard: &Mutex<HashMap<Address, Slot>>| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.values().filter(|slot| slot.mailbox.is_some()).count()
+            let mailboxes = shard.values().filter_map(|slot| slot.mailbox.as_ref());
+            mailboxes.fold((awake, waiting), |(awake, waiting), mailbox| {
+                (awake + 1, waiting + mailbox.max_capacity() - mailbox.capacity())
+            })
         };
-        self.shards.iter().map(awake).sum()
+        self.shards.iter().fold((0, 0), count)
     }
 
     /// Whether this actor is in memory.

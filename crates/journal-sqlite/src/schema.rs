@@ -17,7 +17,7 @@ const SQLITE_MIN: i32 = 3_051_003;
 
 /// Pages that a connection keeps in memory, in KiB, negative as SQLite wants it. What it does not keep is in the system's cache.
 const WRITER_CACHE_KIB: i32 = -2 * 1024;
-const READER_CACHE_KIB: i32 = -2 * 1024;
+const READER_CACHE_KIB: i32 = -1024;
 
 /// How long the writer waits for readers when the WAL must start over.
 const READERS_WAIT: std::time::Duration = std::time::Duration::from_millis(200);

@@ -65,6 +65,8 @@ pub struct Stats {
     pub batches: u64,
     /// Appends and other writes in them; by the batch, how many shared one sync.
     pub jobs: u64,
+    /// Jobs that wait for the writer now.
+    pub waiting: usize,
 }
 
 impl SqliteStore {
@@ -104,7 +106,8 @@ impl SqliteStore {
     pub fn stats(&self) -> Stats {
         let tails = self.0.shared.tails();
         let rows = tails.actors.values().map(|tail| tail.rows.len()).sum();
-        Stats { tails: tails.actors.len(), rows, batches: tails.batches, jobs: tails.jobs }
+        let waiting = self.0.doors().map_or(0, |doors| doors.jobs.max_capacity() - doors.jobs.capacity());
+        Stats { tails: tails.actors.len(), rows, batches: tails.batches, jobs: tails.jobs, waiting }
     }
 
     fn key(&self, address: &Address) -> Key {

@@ -112,7 +112,8 @@ impl Connection {
                 let failure = Failure::new(Code::BadFrame, "this connection has said `hello` already");
                 self.error(&failure, Some(Action::Hello), None, None);
             }
-            ClientFrame::Subscribe(wanted) => self.subscribe(wanted).await,
+            // What is done once in a while is boxed: it would be a part of every idle connection's memory.
+            ClientFrame::Subscribe(wanted) => Box::pin(self.subscribe(wanted)).await,
             ClientFrame::Unsubscribe { actor, of } => self.unsubscribe(&actor, of),
             ClientFrame::Send { actor, id, command_id, command } => self.send(&actor, (id, command_id), command),
             ClientFrame::Signal { actor, signal } => {
@@ -124,7 +125,7 @@ impl Connection {
                     self.error(&failure, Some(Action::Signal), Some(&actor), None);
                 }
             }
-            ClientFrame::Ping { positions } => self.ping(positions).await,
+            ClientFrame::Ping { positions } => Box::pin(self.ping(positions)).await,
         }
     }
 

@@ -164,10 +164,13 @@ impl Server {
 }
 
 fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
-    let render = Arc::new(metrics);
+    let (render, api) = (Arc::new(metrics), host.api.clone());
     let metrics = get(move || {
-        let render = render.clone();
-        async move { render.as_ref().as_ref().map_or_else(String::new, |render| render()) }
+        let (render, api) = (render.clone(), api.clone());
+        async move {
+            api.measure().await;
+            render.as_ref().as_ref().map_or_else(String::new, |render| render())
+        }
     });
     let routes = Router::new()
         .route("/v1/connect", get(socket::connect))

@@ -52,8 +52,11 @@ type Socket = WebSocketStream<Wire>;
 
 const PROTOCOL: &str = "dormouse.v1";
 
-/// Buffers of one socket. Small: an idle connection's memory is mostly these.
-const BUFFER: usize = 4 * 1024;
+/// Read at once: a busy client's commands of a round trip. An idle connection holds it.
+const READ_BUFFER: usize = 2 * 1024;
+
+/// Written at once. An idle connection has none.
+const WRITE_BUFFER: usize = 4 * 1024;
 
 /// The masked head of a control frame.
 const CONTROL_HEAD: usize = 6;
@@ -119,8 +122,8 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
     let mut wire = parts.io.into_inner();
     wire.begin_messages();
     let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(limits::FRAME_BYTES_MAX))
         .max_frame_size(Some(limits::FRAME_BYTES_MAX));
     // Copied: HTTP's buffer is larger than what is left in it, and would stay as long as the socket.

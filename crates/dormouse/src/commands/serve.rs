@@ -13,7 +13,9 @@ use dormouse_engine::{
     identity::{Admission, GuestKey, Identity, IdentityConfig, KeyFile, Origins, Rates, Verifier},
     world::{System, World},
 };
+use dormouse_journal_sqlite::SqliteStore;
 use dormouse_server::{Ended, Render, Server};
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 use super::{Problem, open, seams};
@@ -38,7 +40,7 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let identity = identity(&options, guest_key, &world)?;
     let origins = Origins::parse(options.origins.iter().map(String::as_str))
         .map_err(|error| Problem::Usage(format!("--origins: {error}")))?;
-    let metrics = start_metrics();
+    let metrics = start_metrics(store.clone());
     let engine = Engine::with_report_key(app.kinds, seams(&store), world, app.workers, report_key);
     let rates = Rates { per_principal: options.rate, per_connection: options.rate, ..Rates::default() };
     let (admission, connections) = (Admission::new(rates), AtomicUsize::new(0));
@@ -73,7 +75,7 @@ fn identity(options: &Serve, guest_key: GuestKey, world: &Arc<dyn World>) -> Res
     Ok(Identity::new(config, world.clone()).keep_revocations(revoked)?)
 }
 
-fn start_metrics() -> Option<Render> {
+fn start_metrics(store: SqliteStore) -> Option<Render> {
     let seconds = Matcher::Suffix("_seconds".into());
     let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS);
     let builder =
@@ -81,6 +83,9 @@ fn start_metrics() -> Option<Render> {
     // A recorder that somebody installed before, such as a test's, stays; then there is nothing to render here.
     let handle = builder.ok()?.install_recorder().ok()?;
     describe_metrics();
+    describe_counter!("dormouse_journal_jobs_total", Unit::Count, "Runs, snapshots and changes of the index written");
+    describe_counter!("dormouse_journal_batches_total", Unit::Count, "Transactions, so syncs, that they shared");
+    describe_gauge!("dormouse_journal_waiting", Unit::Count, "Jobs that wait for the writer");
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
@@ -88,7 +93,13 @@ fn start_metrics() -> Option<Render> {
             upkeep.run_upkeep();
         }
     });
-    Some(Box::new(move || handle.render()))
+    Some(Box::new(move || {
+        let stats = store.stats();
+        counter!("dormouse_journal_jobs_total").absolute(stats.jobs);
+        counter!("dormouse_journal_batches_total").absolute(stats.batches);
+        gauge!("dormouse_journal_waiting").set(stats.waiting as f64);
+        handle.render()
+    }))
 }
 
 /// SIGTERM or Ctrl-C.

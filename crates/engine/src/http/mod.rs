@@ -227,6 +227,15 @@ fn title(kind: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+impl Api {
+    /// Bring up to date what is counted only when somebody asks.
+    pub async fn measure(&self) {
+        crate::metrics::connections(self.connections.load(Ordering::Relaxed));
+        // Metrics are shown without it also when the index cannot be read.
+        let _ = self.engine.report().await;
+    }
+}
+
 async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": VERSION }))
 }

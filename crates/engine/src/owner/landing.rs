@@ -38,14 +38,15 @@ impl Owner {
         let sights = self.watchers.look_ahead(&self.machine);
         let publishes = self.watchers.prepare(&self.machine, &self.actor, &sights);
         let next = std::mem::take(&mut self.next);
-        let (mut run, items) = next.seal(self.address.clone(), self.durable);
+        let (mut run, items, begun) = next.seal(self.address.clone(), self.durable);
         if let Some(Some(wake)) = &mut run.index.wake {
             *wake = self.clock.on_the_wall(*wake, self.shared.world.now());
         }
         let snapshot_due = run.head.seq >= self.snapshot_seq + limits::SNAPSHOT_COMMITS;
         let snapshot = if snapshot_due || self.machine.is_retired() { self.snapshot() } else { None };
         self.append = Some(append(&self.shared, run.clone()));
-        self.in_flight = Some(Box::new(InFlight { run, items, sights, publishes, snapshot, since: Instant::now() }));
+        self.in_flight =
+            Some(Box::new(InFlight { run, items, sights, publishes, snapshot, begun, since: Instant::now() }));
     }
 
     pub(super) async fn landed(&mut self, landed: Result<(), AppendError>) {
@@ -68,8 +69,8 @@ impl Owner {
     }
 
     fn committed(&mut self, in_flight: InFlight) {
-        let InFlight { run, items, sights, publishes, snapshot, since } = in_flight;
-        self.shared.meters.committed(run.records.len(), since.elapsed());
+        let InFlight { run, items, sights, publishes, snapshot, begun, since } = in_flight;
+        self.shared.meters.committed(run.records.len(), since.elapsed(), begun.elapsed());
         if run.head.seq < self.durable.seq {
             // An unknown outcome of before: meanwhile the state was read back, with this run in it and others after it.
             items.into_iter().for_each(|item| self.let_out(item, &[]));

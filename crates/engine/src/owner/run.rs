@@ -10,7 +10,7 @@ use dormouse_core::{
     record::{Opened, Parked},
 };
 use dormouse_journal::{Entry, IndexChange, Run};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     message::{Heard, Looked, Message, Reply, Watch},
@@ -80,10 +80,13 @@ pub(crate) struct NextRun {
     pub(crate) items: Vec<Item>,
     head: Option<Head>,
     time: dormouse_core::Time,
+    /// When the first input was decided.
+    begun: Option<Instant>,
 }
 
 impl NextRun {
     pub(crate) fn push(&mut self, sealed: Sealed) {
+        self.begun.get_or_insert_with(Instant::now);
         self.bytes += sealed.record.len();
         self.records.push(sealed.record.into());
         self.index.merge(sealed.changes, sealed.summary, sealed.present);
@@ -112,10 +115,10 @@ impl NextRun {
     }
 
     /// Split into what the journal takes and what waits for it.
-    pub(crate) fn seal(self, address: Address, expected: Head) -> (Run, Vec<Item>) {
-        let head = self.head.expect("a run is sealed when it has commits");
+    pub(crate) fn seal(self, address: Address, expected: Head) -> (Run, Vec<Item>, Instant) {
+        let (head, begun) = self.head.zip(self.begun).expect("a run is sealed when it has commits");
         let run = Run { address, records: self.records, expected, head, time: self.time, index: self.index };
-        (run, self.items)
+        (run, self.items, begun)
     }
 }
 
@@ -129,5 +132,7 @@ pub(crate) struct InFlight {
     pub(crate) publishes: Vec<Publish>,
     /// The state after it, if a snapshot is due.
     pub(crate) snapshot: Option<Vec<u8>>,
-    pub(crate) since: tokio::time::Instant,
+    /// Since when its first input has waited for an answer.
+    pub(crate) begun: Instant,
+    pub(crate) since: Instant,
 }

@@ -3,99 +3,34 @@
 //! Input and time go in, the bytes of a commit come out. The machine never does IO: whether the commit becomes history is for the
 //! journal to say, and a machine whose commit lost is thrown away.
 
+mod known;
+mod stimulus;
+mod upkeep;
+
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use known::body_hash;
+pub use stimulus::Stimulus;
+pub(crate) use upkeep::Upkeep;
 
 use crate::{
     address::Address,
-    agenda::{Agenda, Outcome, Summary, Task, TaskKey},
+    agenda::{Agenda, Summary, Task, TaskKey},
     codes::{Code, Failure},
-    dice::Secret,
     hash::Hash,
     limits::{COMMIT_EVENTS_MAX, RECORD_BYTES_MAX, STATE_BYTES_MAX, SUMMARY_MEMBERS_MAX, SUMMARY_TEXT_BYTES_MAX},
-    outbox::{CommandId, Known, Outboxes},
     position::{Head, Position},
-    present::Present,
     record::{self, Body, Cause, Changes, Damage, Header, Opened, Opening, Parked},
-    rules::{Kind, RawInput, Refusal, Rules},
+    rules::{Kind, Refusal, Rules},
     sight::{Principal, Sight, Viewer},
     time::{Moment, Time},
 };
-
-/// An input as the engine carries it: with what names it, so that it can be decided again.
-#[derive(Debug, Clone)]
-pub enum Stimulus {
-    /// Make the actor.
-    Create {
-        /// Who asks.
-        by: Viewer,
-        /// JSON.
-        config: Arc<[u8]>,
-        /// 32 random bytes of the host's.
-        secret: Secret,
-    },
-    /// A principal's command.
-    Command {
-        /// Who asks.
-        by: Viewer,
-        /// Absent for callers that do not retry.
-        id: Option<CommandId>,
-        /// JSON.
-        command: Arc<[u8]>,
-    },
-    /// A time of the agenda has come.
-    Wake {
-        /// The agenda's key.
-        key: String,
-        /// The agenda's time.
-        due: Time,
-    },
-    /// A task ended.
-    Report {
-        /// The agenda's key.
-        key: TaskKey,
-        /// The commit that opened this instance.
-        opened: u64,
-        /// How it ended.
-        outcome: Outcome,
-    },
-    /// A principal's first live connection began to watch.
-    Joined {
-        /// Who.
-        who: Viewer,
-    },
-    /// A principal's last live connection is gone.
-    Left {
-        /// Who.
-        who: Viewer,
-    },
-    /// End the actor, if the rules agree.
-    Retire {
-        /// Who asks.
-        by: Viewer,
-    },
-    /// The engine gives up on this until an operator redrives it.
-    Park {
-        /// What.
-        what: Parked,
-    },
-    /// An operator lets it run again.
-    Redrive {
-        /// Who asks.
-        by: Viewer,
-        /// What.
-        what: Parked,
-    },
-    /// Newer rules may wait for other tasks than those that wrote the newest commit: open and close them now.
-    Review,
-}
 
 /// What became of an input.
 #[derive(Debug)]
@@ -123,22 +58,6 @@ pub struct Sealed {
     pub summary: Option<Option<Summary>>,
     /// Whether anybody is present, if that changed.
     pub present: Option<bool>,
-}
-
-/// The engine's part of an actor's state.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Upkeep {
-    secret: Secret,
-    /// Hash of the config and tag of the first commit.
-    created: Option<(u64, [u8; 8])>,
-    outboxes: Outboxes,
-    open: BTreeMap<TaskKey, Opened>,
-    parked: BTreeSet<Parked>,
-    wake: Option<Time>,
-    events: u64,
-    retired: bool,
-    /// Since version 2 of snapshots; last, so that older ones are read as if nobody were present.
-    present: Present,
 }
 
 /// An actor's state at a position.
@@ -276,7 +195,7 @@ impl Machine {
         let spoils = !events.is_empty();
         let result = decided.and_then(|cause| match cause {
             Some(cause) => {
-                self.commit(cause, by(stimulus), &events, at, nonce).map(|sealed| Decision::Commit(Box::new(sealed)))
+                self.commit(cause, stimulus.by(), &events, at, nonce).map(|sealed| Decision::Commit(Box::new(sealed)))
             }
             None => Ok(Decision::Nothing),
         });
@@ -308,84 +227,6 @@ impl Machine {
         }
     }
 
-    /// The answer of an input that needs no decision: one that was answered before, or that came too late.
-    fn known(&self, stimulus: &Stimulus) -> Result<Option<Decision>, Failure> {
-        match stimulus {
-            Stimulus::Create { config, .. } => self.created_before(body_hash(config)),
-            Stimulus::Command { by, id: Some(id), command } => self.answered_before(by, id, body_hash(command)),
-            Stimulus::Wake { key, due } => Ok(self.wake_is_over(key, *due).then_some(Decision::Nothing)),
-            Stimulus::Report { key, opened, .. } => {
-                let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened);
-                if is_open { Ok(None) } else { Err(Code::Stale.into()) }
-            }
-            // Back before anybody missed them.
-            Stimulus::Joined { who } if self.upkeep.present.holds(&who.principal) => Ok(Some(Decision::Nothing)),
-            Stimulus::Redrive { what, .. } if !self.upkeep.parked.contains(what) => Ok(Some(Decision::Nothing)),
-            Stimulus::Review if !self.waits_for_others() => Ok(Some(Decision::Nothing)),
-            Stimulus::Park { what } if !self.may_park(what) => Ok(Some(Decision::Nothing)),
-            _ => Ok(None),
-        }
-    }
-
-    /// What the task that failed was to do.
-    fn asked(&self, stimulus: &Stimulus) -> Option<Task> {
-        match stimulus {
-            Stimulus::Report { key, outcome: Outcome::Failed { .. }, .. } => self.guarded(|rules| rules.task(key)).ok(),
-            _ => None,
-        }
-    }
-
-    /// A wake that has come and stays on the agenda would come again at once, a task that failed and stays what it was would fail again.
-    fn stays(&self, stimulus: &Stimulus, asked: Option<&Task>) -> Result<Option<Parked>, Failure> {
-        match (stimulus, asked) {
-            (Stimulus::Wake { key, due }, _) => {
-                let agenda = self.guarded(|rules| rules.agenda())?;
-                Ok(agenda.wakes.contains(&(*due, key.clone())).then(|| Parked::Wake(key.clone(), *due)))
-            }
-            (Stimulus::Report { key, .. }, Some(asked)) => {
-                let agenda = self.guarded(|rules| rules.agenda())?;
-                let listed = agenda.tasks.iter().any(|(listed, _)| listed == key);
-                let stays = listed && self.guarded(|rules| rules.task(key))? == *asked;
-                Ok(stays.then(|| Parked::Task(key.clone())))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn created_before(&self, config: u64) -> Result<Option<Decision>, Failure> {
-        match self.upkeep.created {
-            None => Ok(None),
-            Some((first, tag)) if first == config => Ok(Some(Decision::Before(self.place(1, tag)))),
-            Some(_) => Err(Code::IdempotencyMismatch.into()),
-        }
-    }
-
-    fn answered_before(&self, by: &Viewer, id: &CommandId, body: u64) -> Result<Option<Decision>, Failure> {
-        match self.upkeep.outboxes.look_up(&by.principal.id, id, body) {
-            Known::New => Ok(None),
-            Known::Before { seq, tag } => Ok(Some(Decision::Before(self.place(seq, tag)))),
-            Known::OtherBody => Err(Code::IdempotencyMismatch.into()),
-            Known::TooOld => Err(Code::UnknownCommandAge.into()),
-        }
-    }
-
-    fn wake_is_over(&self, key: &str, due: Time) -> bool {
-        let listed =
-            self.guarded(|rules| rules.agenda()).is_ok_and(|agenda| agenda.wakes.contains(&(due, key.to_owned())));
-        !listed || !self.runs(key, due)
-    }
-
-    fn may_park(&self, what: &Parked) -> bool {
-        match what {
-            Parked::Wake(key, due) => !self.wake_is_over(key, *due),
-            Parked::Task(key) => self.upkeep.open.contains_key(key),
-        }
-    }
-
-    fn place(&self, seq: u64, tag: [u8; 8]) -> Position {
-        Position { epoch: self.head.epoch, seq, tag }
-    }
-
     /// Time never goes back within an actor, and a wake is never early.
     fn moment(&self, stimulus: &Stimulus, now: Time) -> Moment {
         let due = if let Stimulus::Wake { due, .. } = stimulus { *due } else { Time::default() };
@@ -400,7 +241,7 @@ impl Machine {
         events: &mut Vec<Vec<u8>>,
     ) -> Result<Option<Cause>, Failure> {
         let secret = if let Stimulus::Create { secret, .. } = stimulus { *secret } else { self.upkeep.secret };
-        if let Some(input) = raw(stimulus) {
+        if let Some(input) = stimulus.raw() {
             let rules = &mut self.rules;
             let run = AssertUnwindSafe(|| rules.decide(input, at, secret, events));
             match catch_unwind(run) {
@@ -658,41 +499,6 @@ pub struct Summarised {
     pub present: bool,
 }
 
-impl Upkeep {
-    fn step(&mut self, header: &Header, body: &Body<'_>, changes: &Changes, tag: [u8; 8]) {
-        self.events += body.events.len() as u64;
-        self.retired |= header.retires;
-        for (key, _) in &changes.closed {
-            self.open.remove(key);
-        }
-        for opened in &changes.opened {
-            self.open.insert(opened.key.clone(), opened.clone());
-        }
-        for what in &changes.released {
-            self.parked.remove(what);
-        }
-        if let Some(wake) = changes.wake {
-            self.wake = wake;
-        }
-        match (&body.cause, &body.by) {
-            (Cause::Created { secret, config }, _) => {
-                self.secret = *secret;
-                self.created = Some((*config, tag));
-            }
-            (Cause::Command { id: Some(id), body }, Some(by)) => {
-                self.outboxes.remember(&by.id, id, *body, header.seq, tag);
-            }
-            (Cause::Parked { what }, _) => {
-                self.parked.insert(what.clone());
-            }
-            (Cause::Joined, Some(who)) => self.present.joined(who),
-            (Cause::Left, Some(who)) => self.present.left(who),
-            (Cause::Retire, _) => self.present.clear(),
-            _ => {}
-        }
-    }
-}
-
 fn parked(what: Parked) -> Cause {
     Cause::Parked { what }
 }
@@ -711,34 +517,4 @@ fn refused(stimulus: &Stimulus, refusal: Refusal, events: &[Vec<u8>]) -> Result<
             Refusal::Failed(failure) => failure,
         }),
     }
-}
-
-fn raw(stimulus: &Stimulus) -> Option<RawInput<'_>> {
-    Some(match stimulus {
-        Stimulus::Create { by, config, .. } => RawInput::Created { by, config },
-        Stimulus::Command { by, command, .. } => RawInput::Command { by, command },
-        Stimulus::Wake { key, .. } => RawInput::Wake { key },
-        Stimulus::Report { key, outcome, .. } => RawInput::Reported { key, outcome },
-        Stimulus::Joined { who } => RawInput::Joined { who },
-        Stimulus::Left { who } => RawInput::Left { who },
-        Stimulus::Retire { by } => RawInput::Retire { by },
-        Stimulus::Park { .. } | Stimulus::Redrive { .. } | Stimulus::Review => return None,
-    })
-}
-
-fn by(stimulus: &Stimulus) -> Option<&Principal> {
-    match stimulus {
-        Stimulus::Create { by, .. }
-        | Stimulus::Command { by, .. }
-        | Stimulus::Joined { who: by }
-        | Stimulus::Left { who: by }
-        | Stimulus::Retire { by }
-        | Stimulus::Redrive { by, .. } => Some(&by.principal),
-        Stimulus::Wake { .. } | Stimulus::Report { .. } | Stimulus::Park { .. } | Stimulus::Review => None,
-    }
-}
-
-/// What two payloads must share to be the same: their bytes.
-fn body_hash(payload: &[u8]) -> u64 {
-    Hash::of("dormouse/body/1", &[payload]).short()
 }
