@@ -18,7 +18,6 @@ pub mod machine;
 pub mod outbox;
 pub mod patch;
 pub mod position;
-mod present;
 pub mod record;
 pub mod rules;
 pub mod sight;

@@ -4,6 +4,7 @@
 //! journal to say, and a machine whose commit lost is thrown away.
 
 mod known;
+mod present;
 mod stimulus;
 mod upkeep;
 

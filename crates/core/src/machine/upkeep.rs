@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::present::Present;
 use crate::{
     agenda::TaskKey,
     dice::Secret,
     outbox::Outboxes,
-    present::Present,
     record::{Body, Cause, Changes, Header, Opened, Parked},
     time::Time,
 };
