@@ -16,6 +16,7 @@ use crate::{
     limits::{MAX_DELAY, SIGNALS_HELD_MAX},
     session::{Session, Status},
     storage::{MemoryStorage, Storage},
+    tls::{Roots, Tls},
 };
 
 /// How a [`Client`] is made.
@@ -24,13 +25,20 @@ pub struct ClientOptions {
     source: Source,
     storage: Box<dyn Storage>,
     max_delay: Duration,
+    roots: Roots,
 }
 
 impl ClientOptions {
-    /// Connect to `http://host:port` as a guest, and keep the outbox in memory.
+    /// Connect to `http://host:port` or `https://host` as a guest, and keep the outbox in memory.
     pub fn new(endpoint: impl Into<String>) -> Self {
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, source: Source::Guest(None), storage: Box::new(MemoryStorage), max_delay: MAX_DELAY }
+        Self {
+            endpoint,
+            source: Source::Guest(None),
+            storage: Box::new(MemoryStorage),
+            max_delay: MAX_DELAY,
+            roots: Roots::default(),
+        }
     }
 
     /// Connect with tokens from here. Asked at every connect, so that what it gives can be fresh each time.
@@ -65,6 +73,14 @@ impl ClientOptions {
     #[must_use]
     pub fn max_delay(mut self, max_delay: Duration) -> Self {
         self.max_delay = max_delay;
+        self
+    }
+
+    /// Trust the certificates of this PEM too, beside the platform's: those of a company's own authority, or of a test's.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.0.push(pem.into());
         self
     }
 }
@@ -111,18 +127,20 @@ impl Client {
     /// Start a client. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// If the endpoint is no HTTP address, or the storage cannot be read.
+    /// If the endpoint is no HTTP address, or the storage cannot be read; for `https://` also if the crate was built without
+    /// its feature `tls`, or no root certificates can be had.
     pub fn new(options: ClientOptions) -> Result<Self, Fault> {
-        let ClientOptions { endpoint, source, mut storage, max_delay } = options;
+        let ClientOptions { endpoint, source, mut storage, max_delay, roots } = options;
         if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
             return Err(Fault::local("bad_endpoint", "An endpoint is http://host or https://host.", Action::Stop));
         }
+        let tls = Tls::new(&endpoint, &roots)?;
         let record = storage.load().map_err(|error| {
             Fault::local("storage_failed", format!("The outbox could not be read: {error}"), Action::Stop)
         })?;
         let (kept, guest) = record.map_or((None, None), |record| (Some(record.outbox), record.guest));
         let session = Session::new(Duration::ZERO, kept).max_delay(max_delay);
-        let http = Arc::new(Http::new(endpoint, source, guest)?);
+        let http = Arc::new(Http::new(endpoint, tls, source, guest)?);
         let (calls, called) = mpsc::unbounded_channel();
         let (status, status_seen) = watch::channel(session.status());
         let (face, face_seen) = watch::channel(Face::of(&session));

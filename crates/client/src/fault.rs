@@ -5,6 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use dormouse_core::Position;
 use serde::Deserialize;
 
+use crate::tls::distrusted;
+
 /// What a caller does next about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -99,7 +101,12 @@ impl Fault {
         Self::local("closed", "The client is closed.", Action::Stop)
     }
 
-    pub(crate) fn unreachable(error: &dyn std::error::Error) -> Self {
+    pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static)) -> Self {
+        // Tried again all the same: certificates are renewed and clocks are set, and the waits between two tries grow.
+        if let Some(reason) = distrusted(error) {
+            let message = format!("The host's certificate is not trusted: {reason}");
+            return Self::local("untrusted", message, Action::Retry);
+        }
         Self::local("unreachable", format!("The host could not be reached: {}", with_sources(error)), Action::Retry)
     }
 

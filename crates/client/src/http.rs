@@ -6,7 +6,11 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use reqwest::{Method, Response, Url};
+use reqwest::{
+    Method, Response, StatusCode, Url,
+    header::{HeaderMap, LOCATION},
+    redirect::Policy,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -15,6 +19,7 @@ use crate::{
     frame::Token,
     limits::{EXPIRY_MARGIN, REQUEST},
     storage::Guest,
+    tls::Tls,
 };
 
 /// What an application's token provider may fail with.
@@ -30,6 +35,7 @@ pub(crate) enum Source {
 
 pub(crate) struct Http {
     client: reqwest::Client,
+    tls: Tls,
     endpoint: String,
     source: Source,
     guest: Mutex<Option<Guest>>,
@@ -63,14 +69,18 @@ impl Ask<'_> {
 }
 
 impl Http {
-    pub(crate) fn new(endpoint: String, source: Source, guest: Option<Guest>) -> Result<Self, Fault> {
-        let client = reqwest::Client::builder().timeout(REQUEST).build();
+    pub(crate) fn new(endpoint: String, tls: Tls, source: Source, guest: Option<Guest>) -> Result<Self, Fault> {
+        let client = tls.apply(reqwest::Client::builder().timeout(REQUEST).redirect(Policy::none())).build();
         let client = client.map_err(|error| Fault::local("no_http", error.to_string(), Action::Stop))?;
-        Ok(Self { client, endpoint, source, guest: Mutex::new(guest), token: tokio::sync::Mutex::new(None) })
+        Ok(Self { client, tls, endpoint, source, guest: Mutex::new(guest), token: tokio::sync::Mutex::new(None) })
     }
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     pub(crate) fn guest(&self) -> Option<Guest> {
@@ -134,6 +144,9 @@ impl Http {
 
 async fn answer<T: DeserializeOwned>(response: Response) -> Result<T, Fault> {
     let status = response.status();
+    if let Some(moved) = moved(status, response.headers()) {
+        return Err(moved);
+    }
     let bytes = response.bytes().await.map_err(|error| Fault::unreachable(&error))?;
     if !status.is_success() {
         return Err(refusal(status.as_u16(), &bytes));
@@ -142,6 +155,16 @@ async fn answer<T: DeserializeOwned>(response: Response) -> Result<T, Fault> {
         let message = format!("The host's answer is not what it should be: {error}");
         Fault::local("unexpected_answer", message, Action::Stop)
     })
+}
+
+/// Said, not followed: a socket cannot follow, and a token should not. Most often it is a proxy that wants `https://`.
+pub(crate) fn moved(status: StatusCode, headers: &HeaderMap) -> Option<Fault> {
+    let to = headers.get(LOCATION).filter(|_| status.is_redirection())?;
+    let message =
+        format!("The endpoint sends its clients on to {}: connect there.", String::from_utf8_lossy(to.as_bytes()));
+    // A page that says "back soon" is a redirect for now.
+    let for_good = matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT);
+    Some(Fault::local("moved", message, if for_good { Action::Stop } else { Action::Retry }))
 }
 
 /// An answer without our error body comes from something between us and the host.

@@ -17,6 +17,12 @@
 //! # }
 //! ```
 //!
+//! An `https://` endpoint is reached over TLS, its requests and its socket alike, and trusted if the platform trusts its
+//! certificate; where OpenSSL's `SSL_CERT_FILE` counts for the platform, it counts here.
+#![cfg_attr(feature = "tls", doc = "[`ClientOptions::root_certificate`] adds an authority of one's own.")]
+//! The cryptography is aws-lc-rs, through rustls. All of this is the cargo feature `tls`, on by default; without it the
+//! client is smaller and refuses such an endpoint.
+//!
 //! [`session`] is the whole behaviour as a pure value; the rest of this crate is the tokio around it. The TypeScript
 //! client (`web/client`) has the same verbs and the same behaviour.
 
@@ -31,6 +37,8 @@ pub mod limits;
 pub mod session;
 mod socket;
 mod storage;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 
 pub use client::{Client, ClientOptions, HostInfo, KindInfo};
 pub use dormouse_core::{Position, Principal, Time};

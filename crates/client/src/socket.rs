@@ -8,7 +8,7 @@ use futures_util::{
 };
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    MaybeTlsStream, WebSocketStream,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
@@ -19,14 +19,14 @@ use tokio_tungstenite::{
 use crate::{
     fault::{Action, Fault, with_sources},
     frame::{ClientFrame, decode},
-    http::Http,
+    http::{Http, moved},
     limits::CONNECT,
     session::Event,
 };
 
 const PROTOCOL: &str = "dormouse.v1";
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens line `line`, and tells `events` all that happens on it. Ends when `outgoing` does.
 pub(crate) async fn run(
@@ -49,7 +49,7 @@ async fn converse(
     events: &mpsc::Sender<Event>,
 ) -> Result<(), Fault> {
     let token = http.fresh_token(fresh).await?;
-    let (sink, stream) = dial(http.endpoint()).await?.split();
+    let (sink, stream) = dial(http).await?.split();
     let _ = events.send(Event::Opened { line, token }).await;
     // Side by side: a host that waits for us to read must not wait for us to finish writing.
     tokio::select! {
@@ -58,14 +58,17 @@ async fn converse(
     }
 }
 
-async fn dial(endpoint: &str) -> Result<Socket, Fault> {
-    let url = format!("{}/v1/connect", endpoint.replacen("http", "ws", 1));
+async fn dial(http: &Http) -> Result<Socket, Fault> {
+    let url = format!("{}/v1/connect", http.endpoint().replacen("http", "ws", 1));
     let mut request = url.into_client_request().map_err(|error| unreachable(&error))?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
-    let dialled = tokio::time::timeout(CONNECT, connect_async_with_config(request, None, true)).await;
-    match dialled {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(unreachable(&error)),
+    match tokio::time::timeout(CONNECT, http.tls().connect(request)).await {
+        Ok(Ok(socket)) => Ok(socket),
+        Ok(Err(error)) => Err(match &error {
+            tungstenite::Error::Http(answer) => moved(answer.status(), answer.headers()),
+            _ => None,
+        }
+        .unwrap_or_else(|| unreachable(&error))),
         Err(_) => Err(Fault::local("connect_timeout", "The host does not answer.", Action::Retry)),
     }
 }

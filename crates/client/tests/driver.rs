@@ -17,7 +17,10 @@ use dormouse_client::{
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -346,4 +349,43 @@ async fn what_is_too_large_or_misnamed_is_refused_before_it_is_sent() {
     assert_eq!(client.actor("todo").get("a/b").err().unwrap().name, "bad_name");
     assert_eq!(Client::new(ClientOptions::new("ftp://x")).unwrap_err().name, "bad_endpoint");
     let _: dormouse_client::ActorKind<Json> = client.actor("todo");
+}
+
+/// A proxy that wants everybody on https, as many do, or one that shows a page while the host is away.
+#[tokio::test]
+async fn an_endpoint_that_moved_is_said_and_not_followed() {
+    let host = Host::new().await;
+    // As a guest it begins with a request, with a token with the socket.
+    for options in [ClientOptions::new(host.url()), host.options()] {
+        let client = Client::new(options).unwrap();
+        for (answer, status) in [("302 Found", Status::Offline), ("301 Moved Permanently", Status::Closed)] {
+            let (mut stream, _) = soon(host.0.accept()).await.unwrap();
+            stream.read_buf(&mut Vec::new()).await.unwrap();
+            let answer = format!(
+                "HTTP/1.1 {answer}\r\nlocation: https://host.example/\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            soon(client.status().wait_for(|now| *now == status)).await.unwrap();
+            let fault = client.error().unwrap();
+            assert_eq!(fault.name, "moved");
+            assert!(fault.message.contains("https://host.example/"), "{fault}");
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_root_certificate_must_be_one() {
+    for pem in ["", "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n"] {
+        let options = ClientOptions::new("https://host.example").root_certificate(pem);
+        assert_eq!(Client::new(options).unwrap_err().name, "bad_certificate", "{pem:?}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn without_the_feature_an_https_endpoint_is_refused_at_once() {
+    let fault = Client::new(ClientOptions::new("https://host.example")).unwrap_err();
+    assert_eq!((&*fault.name, fault.action), ("no_tls", dormouse_client::Action::Stop));
+    assert!(fault.message.contains("cargo feature `tls` of dormouse-client"), "{fault}");
 }
