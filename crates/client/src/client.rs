@@ -95,7 +95,7 @@ pub(crate) struct Shared {
     calls: mpsc::UnboundedSender<Call>,
     status: watch::Receiver<Status>,
     face: watch::Receiver<Face>,
-    signals: broadcast::Sender<Signal>,
+    pub(crate) signals: broadcast::Sender<Signal>,
     pub(crate) http: Arc<Http>,
 }
 
@@ -156,6 +156,11 @@ impl Client {
         ActorKind { shared: self.shared.clone(), kind: kind.into(), types: PhantomData }
     }
 
+    /// Where it connects, without a slash at the end.
+    pub fn endpoint(&self) -> &str {
+        self.shared.http.endpoint()
+    }
+
     /// How the client stands, now and whenever it changes.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.shared.status.clone()
@@ -210,7 +215,7 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = *self.shared.status.borrow();
-        f.debug_struct("Client").field("endpoint", &self.shared.http.endpoint()).field("status", &status).finish()
+        f.debug_struct("Client").field("endpoint", &self.endpoint()).field("status", &status).finish()
     }
 }
 

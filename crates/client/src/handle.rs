@@ -8,18 +8,21 @@ use std::{
 };
 
 use dormouse_core::{Name, Position, Principal, Time, frame::client::From};
-use futures_util::Stream;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream, Stream},
+};
 use reqwest::Method;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::{
     client::Shared,
     driver::{Call, unlikely_key},
     fault::{Action, Fault},
     feed::{Feed, Raw},
-    frame::As,
+    frame::{As, Signal},
     http::{Ask, json_of, typed},
     limits::{CREATE_TRIES, ENVELOPE_BYTES, MAX_DELAY},
     session::{Accepted, Resumed, backoff},
@@ -158,6 +161,11 @@ pub struct Retired {
 }
 
 impl<T: Types> ActorKind<T> {
+    /// Its name on the wire.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
     /// The same kind, with these types.
     pub fn typed<U: Types>(self) -> ActorKind<U> {
         ActorKind { shared: self.shared, kind: self.kind, types: PhantomData }
@@ -261,6 +269,22 @@ impl<T: Types> Handle<T> {
         let (done, sent) = oneshot::channel();
         self.shared.tell(Call::Signal { actor, signal, done });
         sent.await.map_err(|_| Fault::closed())
+    }
+
+    /// Signals of this actor from now on, while this client is subscribed to it. Whoever reads too slowly loses the oldest.
+    /// Ends with the client.
+    pub fn signals(&self) -> BoxStream<'static, Signal> {
+        let heard = stream::unfold(self.shared.signals.subscribe(), async |mut signals| {
+            loop {
+                match signals.recv().await {
+                    Ok(signal) => return Some((signal, signals)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        });
+        let actor = self.actor.clone();
+        heard.filter(move |signal| std::future::ready(signal.actor == actor)).boxed()
     }
 
     /// Its view now.
@@ -400,6 +424,11 @@ impl<T: Types> Subscription<T> {
     /// The newest view; `None` before the first, or if it does not fit its type.
     pub fn view(&self) -> Option<T::View> {
         self.feed.view().and_then(|held| typed("view", &held.view).ok())
+    }
+
+    /// Names the bytes of the newest view.
+    pub fn etag(&self) -> Option<String> {
+        self.feed.view().map(|held| held.etag)
     }
 
     /// How far this subscription has come.

@@ -283,6 +283,7 @@ async fn updates_come_as_the_applications_types() {
     assert!(soon(views.next()).await.unwrap().is_ok());
     assert!(views.shows(&accepted));
     assert_eq!((views.view(), views.position().map(|at| at.seq)), (Some(List { open: 2 }), Some(2)));
+    assert_eq!(views.etag(), Some(etag(2)));
 
     wire.say(told(json!([{ "seq": 2, "index": 0, "at": 5, "event": 9 }]), 2)).await;
     let fault = soon(events.next()).await.unwrap().unwrap_err();
@@ -349,6 +350,20 @@ async fn what_is_too_large_or_misnamed_is_refused_before_it_is_sent() {
     assert_eq!(client.actor("todo").get("a/b").err().unwrap().name, "bad_name");
     assert_eq!(Client::new(ClientOptions::new("ftp://x")).unwrap_err().name, "bad_endpoint");
     let _: dormouse_client::ActorKind<Json> = client.actor("todo");
+}
+
+#[tokio::test]
+async fn signals_of_one_actor_come_without_those_of_others() {
+    let host = Host::new().await;
+    let client = host.client();
+    let mut signals = todo(&client).signals();
+    let (mut wire, _) = host.welcome().await;
+    for actor in ["todo/b", "todo/a"] {
+        wire.say(json!({ "type": "signal", "actor": actor, "signal": actor })).await;
+    }
+    assert_eq!(soon(signals.next()).await.unwrap().signal, json!("todo/a"));
+    drop(client);
+    assert!(soon(signals.next()).await.is_none(), "it holds no client");
 }
 
 /// A proxy that wants everybody on https, as many do, or one that shows a page while the host is away.
