@@ -22,6 +22,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
         &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine", "dormouse-server"],
     ),
     ("todo", &["dormouse"]),
+    ("liap-tui", &["dormouse"]),
     ("arcade", &["dormouse", "todo"]),
     // Anything; nothing uses it.
     ("dormouse-bench", &["*"]),

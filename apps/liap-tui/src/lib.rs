@@ -1,0 +1,18 @@
+//! Liap Tui: four players say how many piles they will take, and then try to take exactly that many.
+//!
+//! Begin with `room.rs`, the actor; `flow.rs` says what follows what, `game.rs` folds it, and `pieces.rs`, `plays.rs` and `score.rs` are the
+//! rules that know nothing of rooms. Absent on purpose: networking, timers, storage.
+
+pub mod bot;
+mod flow;
+pub mod game;
+pub mod pace;
+pub mod pieces;
+pub mod plays;
+mod room;
+pub mod score;
+pub mod seats;
+pub mod table;
+pub mod view;
+
+pub use room::{Room, RoomCommand, RoomConfig, RoomEvent, Settings};

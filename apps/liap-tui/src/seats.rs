@@ -1,0 +1,284 @@
+//! Who sits where: joining, leaving, what the host may do, and bots that take seats over.
+
+use dormouse::prelude::*;
+
+use crate::{
+    flow,
+    game::Phase,
+    pace,
+    pieces::SEATS,
+    room::{Room, RoomEvent},
+};
+
+/// Characters of a player's name, after trimming.
+pub const NAME_CHARS_MAX: usize = 50;
+
+/// How well a bot plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Greedy: the highest set that it has.
+    #[default]
+    Easy,
+    /// Aims at what it declared.
+    Hard,
+}
+
+/// Who holds a seat.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sitter {
+    pub(crate) name: String,
+    /// One of eight colours.
+    pub(crate) avatar: u8,
+    pub(crate) who: Who,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Who {
+    Bot {
+        level: Level,
+    },
+    /// A principal. Its token is the seat's: whoever shows it comes back to this seat, however late.
+    Human {
+        id: String,
+        away: Option<Time>,
+    },
+}
+
+impl Sitter {
+    /// How a bot plays here. It aims at what an absent player declared.
+    pub(crate) fn level(&self) -> Level {
+        match self.who {
+            Who::Bot { level } => level,
+            Who::Human { .. } => Level::Hard,
+        }
+    }
+
+    pub(crate) fn principal(&self) -> Option<&str> {
+        match &self.who {
+            Who::Bot { .. } => None,
+            Who::Human { id, .. } => Some(id),
+        }
+    }
+
+    pub(crate) fn away(&self) -> Option<Time> {
+        match self.who {
+            Who::Bot { .. } => None,
+            Who::Human { away, .. } => away,
+        }
+    }
+
+    pub(crate) fn is_present_human(&self) -> bool {
+        self.principal().is_some() && self.away().is_none()
+    }
+}
+
+impl Room {
+    pub(crate) fn seat_of(&self, principal: &str) -> Option<usize> {
+        self.seats.iter().position(|sitter| sitter.as_ref().and_then(Sitter::principal) == Some(principal))
+    }
+
+    pub(crate) fn is_bot(&self, seat: usize) -> bool {
+        self.seats[seat].as_ref().is_some_and(|sitter| sitter.principal().is_none())
+    }
+
+    /// Whether a bot acts for this seat now: its own, or one that stands in for somebody away.
+    pub(crate) fn is_bot_played(&self, seat: usize) -> bool {
+        !self.seats[seat].as_ref().is_some_and(Sitter::is_present_human)
+    }
+
+    pub(crate) fn is_host(&self, by: &Viewer) -> bool {
+        self.host.as_ref() == Some(&by.principal.id)
+    }
+
+    fn present_human(&self) -> Option<&str> {
+        self.seats.iter().flatten().find(|sitter| sitter.is_present_human()).and_then(Sitter::principal)
+    }
+
+    /// When somebody's absence has lasted long enough to matter: of anybody before the start, of everybody in a game.
+    pub(crate) fn absent_at(&self) -> Option<Time> {
+        let away = self.seats.iter().flatten().filter_map(Sitter::away);
+        let since = match self.game().phase {
+            Phase::GameOver => None,
+            Phase::Waiting => away.min(),
+            _ if self.present_human().is_some() => None,
+            _ => away.max(),
+        };
+        since.map(|since| since.after(pace::ABSENT))
+    }
+
+    fn bot_name(&self, seat: usize) -> String {
+        let taken = |name: &String| self.names().any(|(at, other)| at != seat && other == name);
+        (seat + 1..).step_by(SEATS).map(|n| format!("Bot {n}")).find(|name| !taken(name)).expect("four seats")
+    }
+
+    fn names(&self) -> impl Iterator<Item = (usize, &String)> {
+        self.seats.iter().enumerate().filter_map(|(at, sitter)| Some((at, &sitter.as_ref()?.name)))
+    }
+
+    /// The first of the eight colours that nobody else at the table has.
+    fn free_avatar(&self, seat: usize) -> u8 {
+        let others = || self.seats.iter().enumerate().filter(|(at, _)| *at != seat).filter_map(|(_, s)| s.as_ref());
+        (0..8).find(|avatar| others().all(|other| other.avatar != *avatar)).unwrap_or_default()
+    }
+}
+
+/// Somebody takes a seat, or comes back to theirs.
+pub(crate) fn join(d: &mut Draft<'_, Room>, by: &Viewer, name: &str) -> Result<(), Rejection> {
+    if let Some(seat) = d.seat_of(&by.principal.id) {
+        return match d.is_bot_played(seat) {
+            true => back(d, by),
+            false => Err(Rejection::new("already_seated", "You have a seat here already.")),
+        };
+    }
+    waiting(d)?;
+    let name = checked(name)?;
+    if d.names().any(|(_, other)| other.to_lowercase() == name.to_lowercase()) {
+        return Err(Rejection::new("name_taken", "Somebody here has this name; choose another one."));
+    }
+    let empty = d.seats.iter().position(Option::is_none);
+    let seat = empty.or_else(|| (0..SEATS).find(|seat| d.is_bot(*seat)));
+    let seat = seat.ok_or_else(|| Rejection::new("room_full", "Four people sit here already; you may watch."))?;
+    sit(d, seat, name, by.principal.id.clone());
+    Ok(())
+}
+
+pub(crate) fn sit(d: &mut Draft<'_, Room>, seat: usize, name: String, id: String) {
+    let avatar = d.free_avatar(seat);
+    d.emit(RoomEvent::Seated { seat, sitter: Sitter { name, avatar, who: Who::Human { id, away: None } } });
+}
+
+pub(crate) fn seat_bot(d: &mut Draft<'_, Room>, seat: usize, level: Level) {
+    let (name, avatar) = (d.bot_name(seat), d.free_avatar(seat));
+    d.emit(RoomEvent::Seated { seat, sitter: Sitter { name, avatar, who: Who::Bot { level } } });
+}
+
+/// The host fills an empty seat with a bot, or exchanges one.
+pub(crate) fn add_bot(d: &mut Draft<'_, Room>, by: &Viewer, slot_id: u8, level: Level) -> Result<(), Rejection> {
+    let seat = hosted_seat(d, by, slot_id)?;
+    if d.seats[seat].is_some() && !d.is_bot(seat) {
+        return Err(Rejection::new("seat_taken", "A player sits there; remove them first."));
+    }
+    seat_bot(d, seat, level);
+    Ok(())
+}
+
+/// The host empties a seat.
+pub(crate) fn remove(d: &mut Draft<'_, Room>, by: &Viewer, slot_id: u8) -> Result<(), Rejection> {
+    let seat = hosted_seat(d, by, slot_id)?;
+    match &d.seats[seat] {
+        None => Err(Rejection::new("seat_empty", "Nobody sits there.")),
+        Some(sitter) if sitter.principal() == Some(&by.principal.id) => {
+            Err(Rejection::new("permission_denied", "To go yourself, leave the room; that closes it."))
+        }
+        Some(_) => {
+            d.emit(RoomEvent::Unseated { seat });
+            Ok(())
+        }
+    }
+}
+
+fn hosted_seat(d: &Draft<'_, Room>, by: &Viewer, slot_id: u8) -> Result<usize, Rejection> {
+    hosting(d, by)?;
+    waiting(d)?;
+    let seat = usize::from(slot_id).checked_sub(1).filter(|seat| *seat < SEATS);
+    seat.ok_or_else(|| Rejection::new("no_such_slot", "Slots are 1 to 4."))
+}
+
+/// The host begins the game.
+pub(crate) fn start(d: &mut Draft<'_, Room>, by: &Viewer) -> Result<(), Rejection> {
+    hosting(d, by)?;
+    waiting(d)?;
+    if d.seats.iter().any(Option::is_none) {
+        return Err(Rejection::new("not_enough_players", "Four seats must be filled; bots may fill them."));
+    }
+    d.emit(RoomEvent::Started {});
+    flow::deal(d);
+    Ok(())
+}
+
+fn hosting(d: &Draft<'_, Room>, by: &Viewer) -> Result<(), Rejection> {
+    match d.is_host(by) {
+        true => Ok(()),
+        false => Err(Rejection::new("permission_denied", "Only the host does that.")),
+    }
+}
+
+fn waiting(d: &Draft<'_, Room>) -> Result<(), Rejection> {
+    match d.game().phase {
+        Phase::Waiting => Ok(()),
+        _ => Err(Rejection::new("game_already_started", "The game has begun; you may watch.")),
+    }
+}
+
+/// Somebody leaves on purpose. Before the start the seat is free, and the host's leaving closes the room; later a bot plays on.
+pub(crate) fn leave(d: &mut Draft<'_, Room>, by: &Viewer) -> Result<(), Rejection> {
+    let seat = d.seat_of(&by.principal.id);
+    match (d.game().phase, seat) {
+        (Phase::Waiting, _) if d.is_host(by) => d.emit(RoomEvent::Closed {}),
+        (_, None) => return Err(Rejection::new("not_seated", "You have no seat here.")),
+        (Phase::Waiting, Some(seat)) => d.emit(RoomEvent::Unseated { seat }),
+        (_, Some(seat)) => go_away(d, seat)?,
+    }
+    Ok(())
+}
+
+/// Somebody's last connection is gone.
+pub(crate) fn lost(d: &mut Draft<'_, Room>, who: &Viewer) -> Result<(), Rejection> {
+    match d.seat_of(&who.principal.id) {
+        Some(seat) => go_away(d, seat),
+        None => Ok(()),
+    }
+}
+
+/// A bot takes the seat at once; a weak hand is kept, and in a game somebody present becomes host.
+fn go_away(d: &mut Draft<'_, Room>, seat: usize) -> Result<(), Rejection> {
+    if d.is_bot_played(seat) {
+        return Ok(());
+    }
+    d.emit(RoomEvent::WentAway { seat });
+    if d.game().phase == Phase::Preparation && d.game().awaited().contains(&seat) {
+        flow::decide(d, seat, false)?;
+    }
+    let was_host = d.seats[seat].as_ref().and_then(Sitter::principal) == d.host.as_deref();
+    if d.game().phase != Phase::Waiting
+        && was_host
+        && let Some(next) = d.present_human().map(str::to_owned)
+    {
+        d.emit(RoomEvent::HostChanged { host: next });
+    }
+    Ok(())
+}
+
+/// Somebody watches again. Recorded even if nobody missed them, so that the engine can tell when they have gone.
+pub(crate) fn back(d: &mut Draft<'_, Room>, who: &Viewer) -> Result<(), Rejection> {
+    if let Some(seat) = d.seat_of(&who.principal.id) {
+        d.emit(RoomEvent::CameBack { seat });
+    }
+    Ok(())
+}
+
+/// Somebody was away for too long: an abandoned game closes, and before the start a seat becomes free.
+pub(crate) fn give_up(d: &mut Draft<'_, Room>) {
+    let due = |sitter: &Sitter| sitter.away().is_some_and(|since| since.after(pace::ABSENT) <= d.now());
+    let seats: Vec<usize> = (0..SEATS).filter(|seat| d.seats[*seat].as_ref().is_some_and(due)).collect();
+    let is_host = |seat: &usize| d.seats[*seat].as_ref().and_then(Sitter::principal) == d.host.as_deref();
+    if d.game().phase != Phase::Waiting || seats.iter().any(is_host) {
+        return d.emit(RoomEvent::Closed {});
+    }
+    for seat in seats {
+        d.emit(RoomEvent::Unseated { seat });
+    }
+}
+
+/// A name as it is shown: trimmed, and neither empty nor too long.
+pub(crate) fn checked(name: &str) -> Result<String, Rejection> {
+    let name = name.trim();
+    match name.chars().count() {
+        0 => Err(Rejection::new("empty_name", "Write a name for the others to see.")),
+        n if n > NAME_CHARS_MAX => {
+            Err(Rejection::new("name_too_long", format!("At most {NAME_CHARS_MAX} characters, please; this has {n}.")))
+        }
+        _ => Ok(name.to_owned()),
+    }
+}
