@@ -144,12 +144,17 @@ fn typed<A: Actor>(input: RawInput<'_>) -> Result<Input<A>, Refusal> {
 
 /// Decode a payload that came from outside. The message names what was expected and never repeats the input.
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8], otherwise: Code) -> Result<T, Refusal> {
+    // Serde would take a list for an object, its values for the fields in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::Failed(Failure::new(otherwise, "the payload is a list; expected an object")));
+    }
     serde_json::from_slice(bytes).map_err(|error| Refusal::Failed(payload_failure(&error, otherwise)))
 }
 
 fn payload_failure(error: &serde_json::Error, otherwise: Code) -> Failure {
     let text = error.to_string();
-    let expected = text.split_once("expected ").map_or("", |(_, rest)| rest);
+    // The last: what is quoted from the payload stands before it.
+    let expected = text.rsplit_once(", expected ").map_or("", |(_, rest)| rest);
     let expected = expected.split(" at line ").next().unwrap_or_default();
     if text.starts_with("unknown field") {
         Failure::new(Code::UnknownField, format!("a field is unknown; expected {expected}"))
@@ -158,11 +163,16 @@ fn payload_failure(error: &serde_json::Error, otherwise: Code) -> Failure {
     } else if let Some(field) = text.strip_prefix("missing field ") {
         let field = field.split(" at line ").next().unwrap_or_default();
         Failure::new(otherwise, format!("the field {field} is missing"))
-    } else if expected.is_empty() {
+    } else if expected.is_empty() || names_rust_type(expected) {
         Failure::new(otherwise, "the payload does not fit its schema; see /docs".to_owned())
     } else {
         Failure::new(otherwise, format!("the payload does not fit its schema; expected {expected}"))
     }
+}
+
+/// Such as "internally tagged enum TodoCommand": it says nothing to whoever sent the payload.
+fn names_rust_type(expected: &str) -> bool {
+    expected.contains("::") || expected.split(' ').any(|word| matches!(word, "struct" | "enum" | "variant"))
 }
 
 /// The JSON Schemas of a kind's public types.
@@ -234,4 +244,85 @@ impl std::fmt::Debug for Kind {
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Point {
+        x: i64,
+        label: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+    #[allow(dead_code)]
+    enum Step {
+        To { point: Point },
+        Stay,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[allow(dead_code)]
+    enum Plain {
+        Unit,
+        Tuple(u8, u8),
+        Struct { x: u8 },
+    }
+
+    fn refused<T: serde::de::DeserializeOwned + std::fmt::Debug>(text: &str) -> (Code, String) {
+        match decode::<T>(text.as_bytes(), Code::BadCommand) {
+            Err(Refusal::Failed(Failure { code, message, .. })) => (code, message.to_string()),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        for text in ["[]", "[7]", r#"[7,"a"]"#, " \t\r\n[7]", r#"["to",{"x":1}]"#, r#"["stay"]"#] {
+            for (code, message) in [refused::<Point>(text), refused::<Step>(text)] {
+                assert_eq!(
+                    (code, &*message),
+                    (Code::BadCommand, "the payload is a list; expected an object"),
+                    "{text}"
+                );
+            }
+        }
+        assert_eq!(decode::<Point>(br#" {"x":7,"label":"[7]"}"#, Code::BadCommand).unwrap().x, 7);
+    }
+
+    #[test]
+    fn messages_name_no_type_and_repeat_no_input() {
+        const GENERIC: &str = "the payload does not fit its schema; see /docs";
+        let cases = [
+            (refused::<Step>("7"), GENERIC),
+            (refused::<Step>(r#""to""#), GENERIC),
+            (refused::<Step>(r#"{"type":"to","point":7}"#), GENERIC),
+            (refused::<Point>("null"), GENERIC),
+            (refused::<Plain>("7"), GENERIC),
+            (refused::<Plain>(r#"{"tuple":7}"#), GENERIC),
+            (refused::<Plain>(r#"{"tuple":[1]}"#), GENERIC),
+            (refused::<Plain>(r#"{"struct":7}"#), GENERIC),
+            (refused::<Plain>(r#"{"unit":7}"#), "the payload does not fit its schema; expected unit"),
+            (refused::<Point>(r#"{"x":"a, expected b"}"#), "the payload does not fit its schema; expected i64"),
+            (refused::<Point>("{}"), "the field `x` is missing"),
+        ];
+        for ((code, message), expected) in cases {
+            assert_eq!((code, &*message), (Code::BadCommand, expected));
+        }
+        let (code, message) = refused::<Plain>(r#""a, expected b""#);
+        assert_eq!(
+            (code, &*message),
+            (Code::UnknownType, "the type is unknown; expected one of `unit`, `tuple`, `struct`")
+        );
+        let (code, message) = refused::<Point>(r#"{"enum, expected b":1}"#);
+        assert_eq!((code, &*message), (Code::UnknownField, "a field is unknown; expected `x` or `label`"));
+    }
 }
