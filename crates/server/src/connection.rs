@@ -9,6 +9,7 @@ use dormouse_core::{
     frame::{
         Action, As,
         client::{ClientFrame, From, Subscribe},
+        glimpse::{Glimpse, glimpse},
         server::{Resumed, Said, ServerFrame},
     },
     limits,
@@ -95,7 +96,16 @@ impl Connection {
         }
         match dormouse_core::frame::client::parse(text) {
             Ok(frame) => self.act(frame).await,
-            Err(failure) => self.error(&failure, None, None, None),
+            Err(failure) => self.misread(text, &failure),
+        }
+    }
+
+    /// Answer a frame that was refused as such, by what its sender knows it by as far as that can be read.
+    fn misread(&self, text: &str, failure: &Failure) {
+        let Glimpse { action, actor, of, command_id } = glimpse(text);
+        match (&actor, &command_id) {
+            (Some(actor), Some(command_id)) => self.reject(failure, actor, command_id),
+            _ => self.error(failure, action, actor.as_deref(), of),
         }
     }
 
@@ -148,6 +158,10 @@ impl Connection {
 
     fn error(&self, failure: &Failure, action: Option<Action>, actor: Option<&str>, of: Option<As>) {
         self.refuse(&ServerFrame::Error { failure: Said::from(failure), action, actor, r#as: of }, failure.code);
+    }
+
+    fn reject(&self, failure: &Failure, actor: &str, command_id: &str) {
+        self.refuse(&ServerFrame::Rejected { actor, command_id, failure: Said::from(failure) }, failure.code);
     }
 
     /// Answer with this frame; a session that is over ends the connection after it.
@@ -246,10 +260,7 @@ impl Connection {
             Ok(address) => {
                 self.host.api.engine.send(&address, self.session.viewer.clone(), id, command, &self.outlet);
             }
-            Err(failure) => {
-                let frame = ServerFrame::Rejected { actor, command_id: &id.1, failure: Said::from(&failure) };
-                self.refuse(&frame, failure.code);
-            }
+            Err(failure) => self.reject(&failure, actor, &id.1),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The frames of the wire: what clients may say ([`client`]) and what hosts answer ([`server`]). See `docs/protocol.md`.
 
 pub mod client;
+pub mod glimpse;
 pub mod server;
 
 use schemars::JsonSchema;

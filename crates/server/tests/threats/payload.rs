@@ -50,6 +50,7 @@ fn commands() -> Vec<(u8, &'static str, Code, String)> {
         (28, "one key more", Code::TooLarge, keys(limits::JSON_KEYS_MAX + 1)),
         (29, "a type that is none", Code::UnknownType, r#"{"type":"fly"}"#.into()),
         (29, "a field that is none", Code::UnknownField, r#"{"type":"add","by":1,"to":2}"#.into()),
+        (29, "a list for a command", Code::BadCommand, r#"["add",1]"#.into()),
         (30, "tenant, seq and role in a command", Code::UnknownField, {
             r#"{"type":"add","by":1,"tenant":"other","seq":9,"role":"admin"}"#.into()
         }),
@@ -70,6 +71,57 @@ fn frames() -> Vec<(u8, &'static str, Code, &'static str)> {
         (30, "a tenant in a frame", Code::UnknownField, r#"{"action":"ping","tenant":"other"}"#),
         (30, "a seq in a frame", Code::UnknownField, r#"{"action":"ping","seq":9}"#),
         (30, "a role in a frame", Code::UnknownField, r#"{"action":"ping","role":"admin"}"#),
+    ]
+}
+
+/// Frames of somebody at a counter that are refused as such, and all of each answer but its words. `ACTOR` and `OUTBOX` are theirs.
+fn misread() -> Vec<(u8, &'static str, String, Value)> {
+    let send = |id: &str, rest: &str| format!(r#"{{"action":"send","actor":"ACTOR","command_id":"{id}"{rest}}}"#);
+    let add = r#","command":{"type":"add","by":1}"#;
+    let large = format!(r#","command":"{}""#, "x".repeat(limits::COMMAND_BYTES_MAX - 1));
+    let large_signal = "x".repeat(limits::SIGNAL_BYTES_MAX - 1);
+    let rejected =
+        |code: Code, id: &str| json!({ "type": "rejected", "code": code as u64, "actor": "ACTOR", "command_id": id });
+    let error =
+        |code: Code, action: &str| json!({ "type": "error", "code": code as u64, "action": action, "actor": "ACTOR" });
+    let of = |code: Code, of: &str| json!({ "type": "error", "code": code as u64, "action": "subscribe", "actor": "ACTOR", "as": of });
+    let bare = |code: Code| json!({ "type": "error", "code": code as u64 });
+    vec![
+        (29, "a send with a field that is none", send("OUTBOX:1", &format!(r#"{add},"x":1"#)), {
+            rejected(Code::UnknownField, "OUTBOX:1")
+        }),
+        (29, "a send without a command", send("OUTBOX:1", ""), rejected(Code::BadFrame, "OUTBOX:1")),
+        (29, "a send with an id that is none", send("7", add), rejected(Code::BadCommandId, "7")),
+        (29, "a send with script for an id", send("<script>", add), error(Code::BadCommandId, "send")),
+        (28, "a command that is too large", send("OUTBOX:1", &large), rejected(Code::TooLarge, "OUTBOX:1")),
+        (
+            28,
+            "a signal that is too large",
+            format!(r#"{{"action":"signal","actor":"ACTOR","signal":"{large_signal}"}}"#),
+            { error(Code::TooLarge, "signal") },
+        ),
+        (29, "a view from nowhere", r#"{"action":"subscribe","actor":"ACTOR","from":"now"}"#.into(), {
+            of(Code::BadPosition, "view")
+        }),
+        (
+            29,
+            "events from nowhere",
+            r#"{"action":"subscribe","actor":"ACTOR","as":"events","from":"1:-2:x"}"#.into(),
+            { of(Code::BadPosition, "events") },
+        ),
+        (29, "another `as` that is none", r#"{"action":"subscribe","actor":"ACTOR","as":"dream"}"#.into(), {
+            error(Code::BadFrame, "subscribe")
+        }),
+        (29, "an action that is none, of an actor", r#"{"action":"fly","actor":"ACTOR","as":"view"}"#.into(), {
+            bare(Code::UnknownType)
+        }),
+        (21, "a send that is truncated", send("OUTBOX:1", add).replace("}}", "}"), bare(Code::BadJson)),
+        (
+            23,
+            "a send of two ids",
+            send("OUTBOX:1", r#","command":1,"command_id":"OUTBOX:2""#),
+            bare(Code::DuplicateKey),
+        ),
     ]
 }
 
@@ -110,11 +162,15 @@ pub fn cases() -> Vec<Case> {
             assert_eq!(error_of(&mut raw, frame).await, code as u64);
         })
     });
+    let misread = misread().into_iter().map(|(number, name, frame, expected)| {
+        case(number, name, "an answer that its sender can match", move |house| matched(house, frame, expected))
+    });
     let ids = ids()
         .into_iter()
         .map(|(number, name, text, path)| case(number, name, "bad_name", move |house| refused_id(house, text, path)));
     let others = [
         case(26, "1 MiB of digits", "too_large, by its length", digits),
+        case(29, "a list for a config", "bad_config", listed_config),
         case(29, "another version", "4400 unsupported_version", versions),
         case(30, "tenant, seq and role beside a command", "unknown_field", beside_command),
         case(31, "a path that climbs", "404 unknown_path", climbing_paths),
@@ -126,7 +182,7 @@ pub fn cases() -> Vec<Case> {
         case(36, "line ends in a signal", "one event", line_ends),
         case(37, "script in a name", "stored; JSON and nosniff", script),
     ];
-    commands.chain(frames).chain(ids).chain(others).collect()
+    commands.chain(frames).chain(misread).chain(ids).chain(others).collect()
 }
 
 async fn error_of(raw: &mut Raw, frame: &str) -> u64 {
@@ -159,6 +215,29 @@ async fn refused_command(house: Arc<House>, code: Code, command: String) {
     assert_eq!(response.code(), Some(expected as u64), "in a config: {response:?}");
     raw.say(json!({ "action": "ping" })).await;
     assert_eq!(raw.hear().await["type"], "pong", "the connection stays");
+}
+
+async fn matched(house: Arc<House>, frame: String, expected: Value) {
+    let token = house.host.token("Ana");
+    let actor = house.host.counter(&token, json!({})).await;
+    let before = house.position_of(&token, &actor).await;
+    let (mut raw, outbox) = house.raw().await.enter(&token).await;
+    let theirs = |text: String| text.replace("ACTOR", &actor).replace("OUTBOX", &outbox);
+    raw.send(&text(&theirs(frame))).await;
+    let mut answer = raw.hear().await;
+    for words in ["name", "message"] {
+        assert!(answer.as_object_mut().unwrap().remove(words).is_some_and(|words| words.is_string()), "{answer}");
+    }
+    assert_eq!(answer.to_string(), theirs(expected.to_string()));
+    assert_eq!(house.position_of(&token, &actor).await, before, "nothing moved");
+}
+
+async fn listed_config(house: Arc<House>) {
+    let token = house.host.token("Ana");
+    for config in ["[]", "[true,false]", " [true]"] {
+        let response = house.ask(&token, "POST", "/v1/counter", config).await;
+        assert_eq!((response.status, response.code()), (400, Some(Code::BadConfig as u64)), "{config}: {response:?}");
+    }
 }
 
 async fn refused_id(house: Arc<House>, id: String, path: String) {
