@@ -74,7 +74,7 @@ export class Session {
       this.#busy = false;
     }
     this.#arm();
-    for (const listener of [...this.listeners]) listener.refresh();
+    for (const listener of [...this.listeners]) safely(() => listener.refresh());
     for (const watcher of [...this.watchers]) safely(watcher);
   }
 
@@ -136,7 +136,7 @@ export class Session {
       case "events":
       case "resumed":
       case "ended":
-        for (const listener of [...this.listeners]) if (listener.sub === effect.sub) listener.effect(effect);
+        for (const listener of [...this.listeners]) if (listener.sub === effect.sub) safely(() => listener.effect(effect));
     }
   }
 
