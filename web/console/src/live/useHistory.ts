@@ -47,8 +47,17 @@ function useSamples<T extends ActorTypes>(handle: Handle<T>, position: string | 
 
   const { epoch, seq: head } = position === null ? { epoch: 0, seq: 0 } : place(position);
 
-  // A new epoch is another history: what was drawn before never happened in it.
-  useEffect(() => setSamples([]), [handle, epoch]);
+  // Both follow the line within the render that shows it: an effect would render once more for every commit, and React
+  // takes many commits in a row for a loop and throws.
+  const [of, setOf] = useState({ handle, epoch });
+  const last = samples.at(-1);
+  if (of.handle !== handle || of.epoch !== epoch) {
+    // A new epoch is another history: what was drawn before never happened in it.
+    setOf({ handle, epoch });
+    setSamples([]);
+  } else if (last !== undefined && head > last.seq) {
+    setSamples([...samples, { seq: head, at: Date.now() }]);
+  }
 
   // Asked again whenever the line came back: what passed meanwhile has its own times.
   useEffect(() => {
@@ -69,10 +78,6 @@ function useSamples<T extends ActorTypes>(handle: Handle<T>, position: string | 
       current = false;
     };
   }, [handle, live, epoch]);
-
-  useEffect(() => {
-    setSamples((old) => (old.length > 0 && head > old.at(-1)!.seq ? [...old, { seq: head, at: Date.now() }] : old));
-  }, [head, samples.length]);
   return { samples, createdAt, failed };
 }
 

@@ -115,6 +115,29 @@ describe("a list", () => {
     }
   });
 
+  it("takes changes that come faster than React renders what effects set", async () => {
+    const env = globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean };
+    const user = await open();
+    await live();
+    env.IS_REACT_ACT_ENVIRONMENT = false;
+    try {
+      // Each is rendered, all in one turn of the loop: React comes to nothing that can wait. What throws in a listener fails the run.
+      for (let n = 1; n <= 300; n += 1) {
+        if (n <= 240) room.act({ type: "rename_list", title: `Title ${n}` }, ANA);
+        else room.act({ type: "add_todo", title: `Thing ${n}` }, { id: `g${n}`, name: "Guest" });
+        await null;
+      }
+      await waitFor(() => expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("Title 240"));
+      expect(plate().getByTestId("position").textContent).toBe("1:303");
+      expect(titles()).toHaveLength(62);
+      expect(titles().at(-1)).toBe("Thing 300");
+    } finally {
+      env.IS_REACT_ACT_ENVIRONMENT = true;
+    }
+    await user.type(field(), "Tape{Enter}");
+    await waitFor(() => expect(room.commits).toHaveLength(304));
+  });
+
   it("looks at any earlier commit and comes back to now", async () => {
     const user = await open();
     await live();

@@ -104,22 +104,22 @@ function refusal({ id, command }: Change, by: Person, before: TodoView | null, w
 
 /** The rows that came from others within the last two seconds. */
 function useFresh(confirmed: TodoView | null, me: string | undefined): ReadonlySet<string> {
-  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
-  const before = useRef<TodoView | null>(null);
-  const timers = useRef(new Set<ReturnType<typeof setTimeout>>());
+  const [before, setBefore] = useState(confirmed);
+  const [until, setUntil] = useState<ReadonlyMap<string, number>>(new Map());
+  // Within the render, not after it: views may come faster than React lets effects set a state.
+  if (confirmed !== before) {
+    const ids = arrived(before, confirmed, me);
+    setBefore(confirmed);
+    if (ids.length > 0) setUntil(new Map([...until, ...ids.map((id) => [id, Date.now() + WASH_STAYS] as const)]));
+  }
+  // One timer for the next one that dries.
   useEffect(() => {
-    const ids = arrived(before.current, confirmed, me);
-    before.current = confirmed;
-    if (ids.length === 0) return;
-    setFresh((old) => new Set([...old, ...ids]));
-    const timer = setTimeout(() => {
-      timers.current.delete(timer);
-      setFresh((old) => new Set([...old].filter((id) => !ids.includes(id))));
-    }, WASH_STAYS);
-    timers.current.add(timer);
-  }, [confirmed, me]);
-  useEffect(() => () => timers.current.forEach(clearTimeout), []);
-  return fresh;
+    if (until.size === 0) return;
+    const dry = () => setUntil((old) => new Map([...old].filter(([, at]) => at > Date.now())));
+    const timer = setTimeout(dry, Math.max(0, Math.min(...until.values()) - Date.now()) + 20);
+    return () => clearTimeout(timer);
+  }, [until]);
+  return useMemo(() => new Set(until.keys()), [until]);
 }
 
 /**
