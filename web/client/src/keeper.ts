@@ -1,5 +1,6 @@
 /** Keeps this tab's outbox in storage, and brings home what closed tabs left in theirs. */
-import { DormouseError, faultOfUnknown } from "./errors.js";
+import { Code } from "./codes.js";
+import { DormouseError } from "./errors.js";
 import type { Requester } from "./http.js";
 import type { Kept, KeptCommand, Outbox } from "./session/state.js";
 import type { Locks } from "./storage/locks.js";
@@ -41,7 +42,8 @@ export class Keeper {
 
   /**
    * Sends what waits in the outboxes of closed tabs, under the ids that it has, by HTTP: those ids belong to
-   * another outbox than this connection's. Commands that never got an outbox come back to become our own.
+   * another outbox than this connection's. Commands that never got an outbox come back to become our own, and so do
+   * those that were sent now for the first time and count as too old.
    */
   async sweep(request: Requester, token: string): Promise<readonly KeptCommand[]> {
     if (this.#sweeping || this.#outboxes === null) return [];
@@ -83,23 +85,29 @@ async function drain(orphan: Slot, request: Requester, token: string): Promise<r
       orphan.replace({ ...kept, commands: [] });
       return kept.commands.filter((command) => !command.sent);
     }
+    const unheard: KeptCommand[] = [];
     for (let at = 0; at < kept.commands.length; at += 1) {
-      if (!(await post(kept.outbox, kept.commands[at] as KeptCommand, request, token))) break;
+      const command = kept.commands[at] as KeptCommand;
+      const end = await post(kept.outbox, command, request, token);
+      if (end === "later") break;
+      if (end === "unheard") unheard.push(command);
       orphan.replace({ ...kept, commands: kept.commands.slice(at + 1) });
     }
-    return [];
+    return unheard;
   } finally {
     orphan.release();
   }
 }
 
-/** True once the command is decided, either way. */
-async function post(outbox: string, kept: KeptCommand, request: Requester, token: string): Promise<boolean> {
+/** `unheard`: it was not carried out, and under this id it never will be. */
+async function post(outbox: string, kept: KeptCommand, request: Requester, token: string): Promise<"decided" | "unheard" | "later"> {
   const body = { command_id: `${outbox}:${kept.n}`, command: kept.command };
   try {
     await request("POST", `/v1/${kept.actor}/commands`, { token, body });
-    return true;
+    return "decided";
   } catch (error) {
-    return error instanceof DormouseError && faultOfUnknown(error).kind === "stop";
+    const fault = error instanceof DormouseError ? error.fault : null;
+    if (fault === null || fault.kind !== "stop") return "later";
+    return fault.code === Code.IdempotencyMismatch || (fault.code === Code.UnknownCommandAge && !kept.sent) ? "unheard" : "decided";
   }
 }

@@ -172,8 +172,8 @@ export class Session {
   #adopt(owner: string, kept: Kept | null): void {
     this.dispatch({ input: "adopt", owner, kept });
     this.left.forget();
-    for (const { key, actor, command, transmitted } of this.state.outbox.commands.filter(isRestored)) {
-      this.left.add(key, actor, { command, sent: transmitted, answer: this.#answerTo(key) });
+    for (const { key, actor, command, sends } of this.state.outbox.commands.filter(isRestored)) {
+      this.left.add(key, actor, { command, sent: sends > 0, answer: this.#answerTo(key) });
     }
   }
 

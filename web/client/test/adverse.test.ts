@@ -201,6 +201,27 @@ describe("a host", () => {
     expect(host.actor("list/a").log).toEqual(Array.from({ length: 10 }, (_, at) => `t${at}`));
   });
 
+  it("that forgot an outbox as old as ours carries out each command once, from a new one", async () => {
+    const { clock, host, storage, client } = house();
+    const first = client();
+    await clock.pass(1000);
+    first.close();
+    host.forgotten.add("ob-1");
+    const ada = client();
+    const sub = list(ada).subscribe();
+    await clock.pass(1000);
+    const sent = ["milk", "eggs"].map((text) => list(ada).send({ text }, { optimistic: (view) => ({ ...view, items: { ...view.items, [text]: text } }) }));
+    const seen = new Set<string>();
+    sub.onChange(() => seen.add([...new Set(Object.values(sub.view?.items ?? {}))].sort().join()));
+    await clock.pass(2000);
+    await Promise.all(sent);
+    expect([ids(host), host.actor("list/a").log]).toEqual([["ob-1:1", "ob-1:2", "ob-2:1", "ob-2:2"], ["milk", "eggs"]]);
+    // Nothing was taken back in sight, and the next page goes on with the new one.
+    expect([[...seen], ada.waiting]).toEqual([["eggs,milk"], 0]);
+    expect(JSON.parse(storage.getItem(SLOT) ?? "")).toMatchObject({ outbox: "ob-2", next_n: 3, commands: [] });
+    ada.close();
+  });
+
   it.each(["", "{", "null", "[]", '"x"', '{"type":7}', '{"type":"accepted"}', '{"type":"snapshot","actor":"list/a"}', "[object Blob]"])(
     "that says %j is left, and found again",
     async (garbage) => {

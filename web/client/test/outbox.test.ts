@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { overlay, overlaysOf } from "../src/session/overlay.js";
 import { nextDeadline, waitingOf } from "../src/session/reduce.js";
-import { etag, OUTBOX, pos, Script, TODO } from "./support/script.js";
+import { etag, OUTBOX, pos, Script, TODO, welcome } from "./support/script.js";
 
 const frameOf = (n: number, command: unknown = { type: "add" }, actor = TODO) => ({
   action: "send", actor, command_id: `${OUTBOX}:${n}`, command,
@@ -98,6 +98,95 @@ describe("a command", () => {
     script.send(65);
     expect(script.sent).toEqual([]);
     expect(script.frame(accepted(1, 1)).sent).toEqual([frameOf(65, 65)]);
+  });
+
+  it("stays within them while the oldest waits for retry_after, on a new line and after a reload too", () => {
+    const others = (script: Script, from: number): void => {
+      for (let n = from; n < from + 63; n += 1) {
+        script.send(n, null, "todo/b");
+        script.frame({ ...accepted(n, n), actor: "todo/b" });
+      }
+    };
+    const script = new Script().open();
+    for (let n = 1; n <= 64; n += 1) script.send(n);
+    expect(script.sent).toEqual([frameOf(64, 64)]);
+    script.frame(rejected(1, 1429, { retry_after: 5000 }));
+    for (let n = 2; n <= 64; n += 1) script.frame(accepted(n, n));
+    script.send(65);
+    expect(script.sent).toEqual([]);
+    others(script, 66);
+    expect(script.drop().reopen().sent).toEqual([]);
+    expect(script.after(6000).sent).toEqual([frameOf(1, 1)]);
+    expect(script.frame(accepted(1, 65)).sent).toEqual([frameOf(65, 65)]);
+
+    const next = new Script().wake();
+    const commands = [7, 70, 71].map((n) => ({ n, actor: TODO, command: n, sent: n === 7 }));
+    next.give({ input: "adopt", owner: "u-1", kept: { outbox: OUTBOX, nextN: 72, commands } });
+    expect(next.reopen().sent).toEqual([frameOf(7, 7), frameOf(70, 70)]);
+    expect(next.frame(accepted(7, 1)).sent).toEqual([frameOf(71, 71)]);
+  });
+});
+
+describe("a command that the host takes for an old one", () => {
+  const old = (n: number, changes = {}) => rejected(n, 4431, changes);
+  const moved = (n: number, command: unknown, actor = TODO) => ({ action: "send", actor, command_id: `other-1:${n}`, command });
+
+  it("was not carried out if it was sent once: it goes out from a new outbox, and nobody is told", () => {
+    const script = new Script().open().watching({ n: 1 });
+    const key = script.send("first", plus(10));
+    script.frame(old(1));
+    expect([script.of("reject"), script.state.outbox.id, shown(script)]).toEqual([[], null, { n: 11 }]);
+    script.wake().give({ input: "opened", number: script.state.number, token: "t" });
+    expect(script.sent).toEqual([{ action: "hello", token: "t" }]);
+    script.frame(welcome({ outbox: "other-1" }));
+    expect(script.sent).toContainEqual(moved(1, "first"));
+    script.frame({ ...accepted(1, 5), command_id: "other-1:1" });
+    expect(script.of("settle")).toMatchObject([{ key, answer: { position: pos(5) } }]);
+  });
+
+  it("was perhaps carried out if it was sent twice: its sender is told", () => {
+    const script = new Script().open();
+    const key = script.send("first");
+    script.drop().reopen().frame(old(1));
+    expect(script.of("reject")).toMatchObject([{ key, fault: { code: 4431 } }]);
+    expect(script.reopen({ outbox: "other-1" }).sent).toEqual([]);
+  });
+
+  it("was perhaps carried out if an earlier page sent it", () => {
+    const script = new Script().wake();
+    const commands = [{ n: 7, actor: TODO, command: "old", sent: true }, { n: 8, actor: TODO, command: "new", sent: false }];
+    script.give({ input: "adopt", owner: "u-1", kept: { outbox: OUTBOX, nextN: 9, commands } }).reopen();
+    script.frame(old(7));
+    expect(script.of("reject")).toMatchObject([{ key: -1, fault: { code: 4431 } }]);
+    script.frame(old(8));
+    expect(script.of("reject")).toEqual([]);
+    expect(script.reopen({ outbox: "other-1" }).sent).toEqual([moved(1, "new")]);
+  });
+
+  it("waits for the answers of the others: their ids would be lost with the outbox", () => {
+    const script = new Script().open();
+    const keys = [script.send("old"), script.send("new", null, "todo/b"), script.send("old too")];
+    expect(script.frame(old(1)).effects).toEqual([]);
+    script.send("later");
+    expect(script.sent).toEqual([]);
+    expect(script.drop().reopen().sent).toEqual([frameOf(2, "new", "todo/b"), frameOf(3, "old too")]);
+    script.frame({ ...accepted(2, 9, { again: true }), actor: "todo/b" });
+    expect(script.of("settle")).toMatchObject([{ key: keys[1] }]);
+    script.frame(old(3));
+    expect(script.of("reject")).toMatchObject([{ key: keys[2], fault: { code: 4431 } }]);
+    expect(script.reopen({ outbox: "other-1" }).sent).toEqual([moved(1, "old"), moved(2, "later")]);
+  });
+
+  it("is not moved for ever", () => {
+    const script = new Script().open();
+    const key = script.send("first");
+    for (let moves = 0; moves < 3; moves += 1) {
+      script.frame(old(1, { command_id: `${script.state.outbox.id}:1` }));
+      expect(script.of("reject")).toEqual([]);
+      script.reopen({ outbox: `other-${moves}` });
+    }
+    script.frame(old(1, { command_id: `${script.state.outbox.id}:1` }));
+    expect(script.of("reject")).toMatchObject([{ key, fault: { code: 4431 } }]);
   });
 });
 

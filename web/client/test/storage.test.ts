@@ -77,6 +77,24 @@ describe("the outbox in storage", () => {
     living.close();
   });
 
+  it("of a tab that was closed, as old as the host remembers none: what was never sent goes out from this tab's", async () => {
+    const { clock, host, tab } = house();
+    const [closing, living] = [tab(), tab()];
+    await clock.pass(1000);
+    host.answering = false;
+    quietly(closing.actor("list").get("a").send({ text: "sent" }));
+    await clock.pass(10);
+    closing.unplug();
+    quietly(closing.actor("list").get("a").send({ text: "left behind" }));
+    closing.close();
+    host.answering = true;
+    host.forgotten.add("ob-1");
+    await clock.pass(31_000);
+    expect(host.sends.map((frame) => frame.command_id)).toEqual(["ob-1:1", "ob-2:1"]);
+    expect(host.actor("list/a").log).toEqual(["left behind"]);
+    living.close();
+  });
+
   it("belongs to one principal", async () => {
     const { clock, host, tab } = house();
     const ada = tab("ada");

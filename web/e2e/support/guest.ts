@@ -43,6 +43,14 @@ export class Guest {
     }
   }
 
+  /** From a new outbox of their own, as many pages of this guest would. */
+  async fromOutboxes(id: string, count: number, command: TodoCommand): Promise<void> {
+    for (let n = 0; n < count; n += 1) {
+      const { outbox } = (await this.#ask("GET", "/v1/me")) as { outbox: string };
+      await this.#ask("POST", `/v1/todo/${id}/commands`, { command_id: `${outbox}:1`, command });
+    }
+  }
+
   send(id: string, command: TodoCommand): Promise<unknown> {
     return this.#ask("POST", `/v1/todo/${id}/commands`, { command });
   }

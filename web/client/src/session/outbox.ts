@@ -1,13 +1,13 @@
 /**
  * The outbox: commands numbered over all actors, sent in order and sent again with the same id until a
- * host answered. A number is final once it was transmitted; before that it may still change, since the
+ * host answered. A number is final once it was sent; before that it may still change, since the
  * outbox of an earlier page may come first.
  */
 import { backoffMs } from "../backoff.js";
 import { Code } from "../codes.js";
 import { faultOfWire, localFault, type Fault } from "../errors.js";
 import type { Accepted, Rejected } from "../frames.js";
-import { ANSWER_MS, ANSWER_WINDOW, WAITING_MAX } from "../limits.js";
+import { ANSWER_MS, ANSWER_WINDOW, MOVES_MAX, WAITING_MAX } from "../limits.js";
 import { isShown } from "./overlay.js";
 import type { Answer, Command, Input, Kept, Optimistic } from "./state.js";
 import { mapCommands, putOutbox, subKey, type Step } from "./step.js";
@@ -28,7 +28,7 @@ export function enqueue(step: Step, input: Input & { input: "send" }): void {
     const message = `${WAITING_MAX} commands wait for an answer; this one was not taken. Send it again later.`;
     return reject(step, input.key, localFault("outbox_full", message, "retry"));
   }
-  const command = newCommand(input.key, outbox.nextN, input.actor, input.command, false, input.optimistic);
+  const command = newCommand(input.key, outbox.nextN, input.actor, input.command, 0, input.optimistic);
   putOutbox(step, { nextN: outbox.nextN + 1, commands: [...outbox.commands, command] });
   flush(step);
 }
@@ -40,7 +40,8 @@ export function flush(step: Step): void {
   const held = new Set<string>();
   const lowest = new Map<string, number>();
   mapCommands(step, (command) => {
-    if (!isUnanswered(command)) return command;
+    // What goes on to a new outbox does not wait in this one, nor is it waited for.
+    if (!isUnanswered(command) || (step.s.outbox.spent && command.sends === 0)) return command;
     const low = lowest.get(command.actor) ?? command.n;
     lowest.set(command.actor, low);
     if (command.phase === "sent") return command;
@@ -85,17 +86,28 @@ export function onRejected(step: Step, frame: Rejected): void {
 }
 
 /**
- * The host knows this id from somebody else, or from a time that this outbox has forgotten: its storage was copied, or
- * went back to an older state. Every further number may be used up too, so the commands move to a new outbox.
+ * The host knows this id from another command, or takes it for older than what it remembers: its storage was copied or went
+ * back to an older state, or a busy room forgot outboxes as old as this one. Every further number may be refused too, so
+ * what was not carried out moves to a new outbox. That is certain of another body's id, and of one that was sent just once.
  */
-export function leaveOutbox(step: Step, frame: Rejected): void {
+export function onSpent(step: Step, frame: Rejected): void {
   const command = commandOf(step, frame.command_id);
   if (command === undefined) return;
-  // Of the mismatched one it is certain that it was not carried out.
-  if (frame.code !== Code.IdempotencyMismatch) drop(step, command, faultOfWire(frame));
-  else mapCommands(step, (other) => (other === command ? { ...command, phase: "waiting", transmitted: false } : other));
-  abandonTransmitted(step);
-  putOutbox(step, { id: null, ...renumber(step.s.outbox.commands.filter(isUnanswered), 1) });
+  const unheard = frame.code === Code.IdempotencyMismatch || command.sends === 1;
+  if (!unheard || command.moves >= MOVES_MAX) drop(step, command, faultOfWire(frame));
+  const moved: Command = { ...command, phase: "waiting", sends: 0, moves: command.moves + 1, notBefore: 0 };
+  mapCommands(step, (other) => (other === command ? moved : other));
+  putOutbox(step, { spent: true });
+  flush(step);
+}
+
+/** Once every answer is here that the spent outbox can still get. Those who were sent under it would be unknown without it. */
+export function leaveSpent(step: Step): boolean {
+  const { spent, commands } = step.s.outbox;
+  const open = commands.filter(isUnanswered);
+  if (!spent || open.some((command) => command.sends > 0)) return false;
+  putOutbox(step, { id: null, spent: false, ...renumber(open, 1) });
+  return true;
 }
 
 /** The line went: what was sent and not answered waits again, under the same id. */
@@ -119,7 +131,7 @@ export function useOutbox(step: Step, id: string): void {
   const { outbox } = step.s;
   if (outbox.id === id || id === "") return;
   abandonTransmitted(step);
-  putOutbox(step, { id, ...renumber(step.s.outbox.commands.filter(isUnanswered), 1) });
+  putOutbox(step, { id, spent: false, ...renumber(step.s.outbox.commands.filter(isUnanswered), 1) });
 }
 
 /** Takes over the outbox that this tab found or was given; what was sent in this page so far follows after it. */
@@ -131,9 +143,9 @@ export function adopt(step: Step, owner: string, kept: Kept | null): void {
     rejectAll(step, localFault("principal_changed", message, "stop"));
   }
   const own = changed ? [] : step.s.outbox.commands;
-  const old = (kept?.commands ?? []).map((it, at) => newCommand(-1 - at, it.n, it.actor, it.command, it.sent, null));
+  const old = (kept?.commands ?? []).map((it, at) => newCommand(-1 - at, it.n, it.actor, it.command, it.sent ? 1 : 0, null));
   const next = renumber(own, kept?.nextN ?? 1);
-  step.s.outbox = { id: kept?.outbox ?? null, nextN: next.nextN, commands: [...old, ...next.commands] };
+  step.s.outbox = { id: kept?.outbox ?? null, nextN: next.nextN, spent: false, commands: [...old, ...next.commands] };
   flush(step);
 }
 
@@ -144,7 +156,7 @@ export function show(step: Step, key: number, optimistic: Optimistic): void {
 export function onTaken(step: Step): void {
   const message = "Another tab took over this tab's outbox and sends the command.";
   rejectAll(step, localFault("outbox_taken", message, "stop"));
-  step.s.outbox = { id: null, nextN: 1, commands: [] };
+  step.s.outbox = { id: null, nextN: 1, spent: false, commands: [] };
 }
 
 export function rejectAll(step: Step, fault: Fault): void {
@@ -158,16 +170,16 @@ export function closedFault(): Fault {
 /** Without the outbox that they went out under, sending these again could carry them out twice. */
 function abandonTransmitted(step: Step): void {
   const message = "Whether the command was carried out cannot be told, for the host does not know its outbox. Look at the view.";
-  for (const command of step.s.outbox.commands.filter((it) => isUnanswered(it) && it.transmitted)) {
+  for (const command of step.s.outbox.commands.filter((it) => isUnanswered(it) && it.sends > 0)) {
     drop(step, command, localFault("unknown_outcome", message, "stop"));
   }
 }
 
 function newCommand(
-  key: number, n: number, actor: string, command: unknown, transmitted: boolean, optimistic: Command["optimistic"],
+  key: number, n: number, actor: string, command: unknown, sends: number, optimistic: Command["optimistic"],
 ): Command {
-  const rest = { retries: 0, notBefore: 0, answerBy: 0, accepted: null };
-  return { key, n, actor, command, optimistic, phase: "waiting", transmitted, ...rest };
+  const rest = { retries: 0, moves: 0, notBefore: 0, answerBy: 0, accepted: null };
+  return { key, n, actor, command, optimistic, phase: "waiting", sends, ...rest };
 }
 
 function renumber(commands: readonly Command[], from: number): { nextN: number; commands: readonly Command[] } {
@@ -179,7 +191,7 @@ function transmit(step: Step, command: Command): Command {
   const command_id = `${id ?? ""}:${command.n}`;
   const frame = { action: "send", actor: command.actor, command_id, command: command.command } as const;
   step.effects.push({ do: "transmit", number: step.s.number, frame });
-  return { ...command, phase: "sent", transmitted: true, answerBy: step.env.now + ANSWER_MS };
+  return { ...command, phase: "sent", sends: command.sends + 1, answerBy: step.env.now + ANSWER_MS };
 }
 
 /** Duplicates of an answer, and answers to another tab's outbox, find nothing here. */

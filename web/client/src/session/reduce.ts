@@ -7,7 +7,7 @@ import {
   checkLive, close, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWelcome,
   plug, tickLine, unplug,
 } from "./line.js";
-import { adopt, enqueue, isUnanswered, leaveOutbox, onAccepted, onRejected, onTaken, resendLate, show } from "./outbox.js";
+import { adopt, enqueue, isUnanswered, leaveSpent, onAccepted, onRejected, onSpent, onTaken, resendLate, show } from "./outbox.js";
 import type { Effect, Env, Input, SessionState, Status, Sub } from "./state.js";
 import type { Step } from "./step.js";
 import { onBehind, onEvents, onPatch, onResumed, onSnapshot, release, subscribe, tickSubs } from "./subs.js";
@@ -17,6 +17,7 @@ const OUTBOX_SPENT: ReadonlySet<number> = new Set([Code.IdempotencyMismatch, Cod
 export function reduce(state: SessionState, input: Input, env: Env): { state: SessionState; effects: readonly Effect[] } {
   const step: Step = { s: { ...state }, env, effects: [] };
   handle(step, input);
+  if (leaveSpent(step)) hangUp(step, localFault("outbox_spent", "Numbers of this outbox are used up already; the client takes a new one.", "retry"));
   checkLive(step);
   return { state: step.s, effects: step.effects };
 }
@@ -104,9 +105,7 @@ function onFrame(step: Step, frame: ServerFrame): void {
     case "accepted":
       return onAccepted(step, frame);
     case "rejected":
-      if (!OUTBOX_SPENT.has(frame.code)) return onRejected(step, frame);
-      leaveOutbox(step, frame);
-      return hangUp(step, localFault("outbox_spent", "Numbers of this outbox are used up already; the client takes a new one.", "retry"));
+      return OUTBOX_SPENT.has(frame.code) ? onSpent(step, frame) : onRejected(step, frame);
     case "signal":
       step.effects.push({ do: "signal", signal: frame });
       return;

@@ -34,8 +34,10 @@ export interface Command {
   readonly command: unknown;
   readonly optimistic: Optimistic | null;
   readonly phase: "waiting" | "sent" | "accepted";
-  /** Whether a host may have seen this id, in this page or an earlier one. */
-  readonly transmitted: boolean;
+  /** How often a host may have seen this id: each time that it was sent in this page, and once for an earlier one. */
+  readonly sends: number;
+  /** How often it was given another id, because the host took the one before for an old one. */
+  readonly moves: number;
   readonly retries: number;
   readonly notBefore: number;
   readonly answerBy: number;
@@ -46,6 +48,8 @@ export interface Outbox {
   /** Null until a host gave one. */
   readonly id: string | null;
   readonly nextN: number;
+  /** Its numbers count as used up at a host. It asks on about what it sent, and is left once it has nothing to ask. */
+  readonly spent: boolean;
   /** In the order of n. */
   readonly commands: readonly Command[];
 }

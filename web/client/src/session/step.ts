@@ -33,7 +33,7 @@ export function initialState(options: Options, now: number): SessionState {
     pingMs: PROBE_MS,
     frameBytes: FRAME_BYTES,
     signalBytes: SIGNAL_BYTES,
-    outbox: { id: null, nextN: 1, commands: [] },
+    outbox: { id: null, nextN: 1, spent: false, commands: [] },
     subs: new Map(),
     presence: new Map(),
   };

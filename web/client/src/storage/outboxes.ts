@@ -81,7 +81,7 @@ class StoredSlot implements Slot {
   save(outbox: Outbox): boolean {
     if (!this.#held.isHeld()) return false;
     const waiting = outbox.commands.filter((command) => command.phase !== "accepted");
-    const commands = waiting.map(({ n, actor, command, transmitted }) => ({ n, actor, command, sent: transmitted }));
+    const commands = waiting.map(({ n, actor, command, sends }) => ({ n, actor, command, sent: sends > 0 }));
     this.replace({ outbox: outbox.id, nextN: outbox.nextN, commands });
     return true;
   }

@@ -47,6 +47,8 @@ export class FakeHost {
   inFlight = 64;
   answering = true;
   refuseTokens = new Set<string>();
+  /** Outboxes older than what the actors remember. */
+  forgotten = new Set<string>();
   #outboxes = 0;
   #guests = 0;
   #held: [Wire, ServerFrame] | null = null;
@@ -147,6 +149,9 @@ export class FakeHost {
       return { type: "rejected", actor, command_id: commandId, ...mismatch };
     }
     if (first !== undefined) return { ...first, again: true };
+    if (this.forgotten.has(commandId.split(":")[0] as string)) {
+      return { type: "rejected", actor, command_id: commandId, code: Code.UnknownCommandAge, name: "unknown_command_age", message: "old" };
+    }
     const { text } = command as { text: string };
     if (text === "bad") {
       return { type: "rejected", actor, command_id: commandId, code: 4440, name: "rejected", message: "bad", reason: "bad" };
