@@ -17,7 +17,7 @@ test("a room that was retired says so to those in it and to those who come", asy
 for (const [what, path, words] of [
   ["a list that is not there", "/todo/zzzzzzzzzzzzzzzz", "There is no room here."],
   ["an id that cannot be", "/todo/a%20b", "There is no room here."],
-  ["a kind that has no page", "/chess/zzzz", "This console cannot show this room."],
+  ["a kind that has no page", "/chess/zzzz", "There is no page for rooms of this kind."],
   ["any other address", "/a/b/c/d", "There is no page here."],
 ] as const) {
   test(`${what} has a page that leads home`, async ({ windows }) => {

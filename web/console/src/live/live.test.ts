@@ -1,6 +1,7 @@
+import { Code, DormouseError } from "@dormouse/client";
 import { describe, expect, it } from "vitest";
 import { passed, tone } from "./useLine";
-import { caughtUp, offline, refused } from "./words";
+import { caughtUp, offline, refused, UNKNOWN } from "./words";
 
 describe("the line in words", () => {
   it("says how much passed", () => {
@@ -15,6 +16,13 @@ describe("the line in words", () => {
   it("gives the rules' own words", () => {
     expect(refused(new Error("Not on Sundays."))).toBe("Not on Sundays.");
     expect(refused(undefined)).toBe("The room refused this.");
+  });
+
+  it("has words of its own for what nobody knows", () => {
+    const fault = (code: number, name: string) => refused(new DormouseError({ code, name, message: "of ids", kind: "stop" }));
+    expect(fault(Code.UnknownCommandAge, "unknown_command_age")).toBe(UNKNOWN);
+    expect(fault(0, "unknown_outcome")).toBe(UNKNOWN);
+    expect(fault(Code.Gone, "gone")).toBe("of ids");
   });
 });
 

@@ -47,7 +47,7 @@ export const PageNotFound = () => (
 );
 
 export const NoPageForKind = ({ kind }: { kind: string }) => (
-  <Nowhere bar={kind} title="This console cannot show this room.">
-    The room is there, but there is no page for rooms of the kind “{kind}” yet.
+  <Nowhere bar={kind} title="There is no page for rooms of this kind.">
+    If this host has a room of the kind “{kind}” here, this console cannot show it.
   </Nowhere>
 );

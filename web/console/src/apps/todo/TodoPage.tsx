@@ -95,7 +95,7 @@ function Heading({ room, title, past, ask }: { room: Room; title: string; past: 
       <p className="quiet small head__line">
         <span>
           {things(items.length, done.length)}
-          <span className="wide"> Anyone with the link can change it.</span>
+          <span className="wide"> Every guest of this host can find it and change it.</span>
         </span>
         {done.length > 0 && !past && (
           <button className="btn--text" onClick={() => clear(done)}>

@@ -7,7 +7,7 @@ import type { Handle, Person } from "../../sdk";
 import { usePrincipal } from "../../live/useClient";
 import { useLine } from "../../live/useLine";
 import { usePresence, useTyping } from "../../live/usePresence";
-import { refused as inWords } from "../../live/words";
+import { isUnknown, refused as inWords } from "../../live/words";
 import { place } from "../../ui/position";
 import { type Change, overlayOf, preview, waitingId } from "./reduce";
 import { arrived, type Refused, rows } from "./rows";
@@ -58,7 +58,7 @@ function useCommands(handle: Handle<TodoTypes>, view: TodoView | null) {
         setOwn((old) => new Set(old).add(place(answer.position).seq));
         return answer;
       } catch (error) {
-        const entry = refusal(change, me(), before ?? latest.current, inWords(error));
+        const entry = refusal(change, me(), before ?? latest.current, said(change.command, error));
         setRefusals((old) => [...old.filter((r) => r.id !== entry.id), entry]);
         setTimeout(() => setRefusals((old) => old.filter((r) => r !== entry)), REFUSED_STAYS);
         return undefined;
@@ -87,12 +87,15 @@ function useCommands(handle: Handle<TodoTypes>, view: TodoView | null) {
   return { run, refusals, own, open };
 }
 
+/** Of what may have happened it is not said that it did not. */
+const said = (command: TodoCommand, error: unknown): string =>
+  isUnknown(error) ? inWords(error) : `${undone(command)} ${inWords(error)}`;
+
 let keys = 0;
 
 /** Where a refusal stands: on its row, or for what has no row above the field. */
-function refusal({ id, command }: Change, by: Person, before: TodoView | null, why: string): Refused {
+function refusal({ id, command }: Change, by: Person, before: TodoView | null, words: string): Refused {
   const key = ++keys;
-  const words = `${undone(command)} ${why}`;
   if (command.type === "add_todo") {
     const item: Item = { title: command.title, done: false, by, created_at: Date.now() };
     return { key, id, item, typed: command.title, words };

@@ -107,7 +107,7 @@ describe("home", () => {
 describe("addresses", () => {
   it.each([
     ["/x/y/z", "There is no page here."],
-    ["/duel/d1", "This console cannot show this room."],
+    ["/duel/d1", "There is no page for rooms of this kind."],
     ["/todo/two%20words", "There is no room here."],
   ])("%s", async (path, words) => {
     history.replaceState(null, "", path);
