@@ -5,7 +5,7 @@
 mod support;
 
 use dormouse::prelude::*;
-use liap_tui::table::Table;
+use liap_tui::{pieces::Piece, table::Table};
 use support::*;
 
 fn names(table: &Table) -> Vec<String> {
@@ -270,16 +270,20 @@ fn who_starts_and_why() {
 }
 
 /// Slots 1 and 3 have weak hands.
-fn weak_room() -> Table {
-    let mut table = full_room(1);
-    start(&mut table);
-    let hands = [
+fn weak_hands() -> [Vec<Piece>; 4] {
+    [
         pieces(&[9, 9, 8, 8, 7, 7, 1, 1]),
         pieces(&[14, 12, 12, 10, 10, 6, 1, 1]),
         pieces(&[6, 5, 5, 4, 4, 3, 2, 1]),
         pieces(&[13, 11, 11, 3, 2, 2, 2, 2]),
-    ];
-    arrange(&mut table, |state| state["game"]["hands"] = json!(hands));
+    ]
+}
+
+/// Both are asked, in the first round.
+fn weak_room() -> Table {
+    let mut table = full_room(1);
+    start(&mut table);
+    arrange(&mut table, |state| state["game"]["hands"] = json!(weak_hands()));
     table.wake();
     table
 }
@@ -336,13 +340,17 @@ fn whoever_says_nothing_about_a_weak_hand_keeps_it() {
 
 #[test]
 fn play_order_begins_at_the_starter_of_the_round_before() {
-    let mut table = weak_room();
-    arrange(&mut table, |state| state["game"]["order_from"] = json!(2));
+    let mut table = declaring(1);
+    assert_eq!(public(&table)["starter"], 2);
+    wake_until(&mut table, "scoring");
+    table.wake();
+    arrange(&mut table, |state| state["game"]["hands"] = json!(weak_hands()));
+    table.wake();
     redeal(&mut table, "ann", true).unwrap();
     redeal(&mut table, "cid", true).unwrap();
     arrange(&mut table, |state| state["game"]["hands"] = json!(plain_hands()));
     wake_until(&mut table, "round_start");
-    assert_eq!(public(&table)["starter"], 3);
+    assert_eq!(public(&table)["starter"], 3, "in the order 2, 3, 4, 1");
 }
 
 #[test]
@@ -361,6 +369,18 @@ fn declarations_in_seat_order_with_their_restrictions() {
     assert_eq!(declare(&mut table, "ann", 3), Err("invalid_declaration"), "the sum would be 8");
     declare(&mut table, "ann", 1).unwrap();
     assert_eq!((phase(&table).as_str(), public(&table)["awaited"].clone()), ("turn", json!([2])));
+}
+
+#[test]
+fn zeros_count_from_round_to_round_until_something_else_is_declared() {
+    for (value, zeros) in [(0, 2), (3, 0)] {
+        let mut table = declaring(1);
+        arrange(&mut table, |state| state["game"]["zeros"] = json!([0, 1, 0, 0]));
+        send(&mut table, "bob", json!({ "type": "declare", "value": value })).unwrap();
+        wake_until(&mut table, "scoring");
+        table.wake();
+        assert_eq!(json!(table.room)["game"]["zeros"][1], zeros);
+    }
 }
 
 #[test]
