@@ -32,8 +32,14 @@ check: tools ## The fast loop: formatting, lints, unit tests
 	cargo test --workspace --locked --lib --bins
 	cd web && npm run check
 
-web: web/node_modules/.installed ## Build the pages and the TypeScript clients
+web: web/node_modules/.built ## Build the pages and the TypeScript clients
+
+# Built again only when a source changed: the server embeds the pages, so each build of them is one of it.
+WEB_SOURCES := $(shell find web/client web/react web/console web/package.json web/tsconfig.base.json -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+
+web/node_modules/.built: web/node_modules/.installed $(WEB_SOURCES)
 	cd web && npm run build
+	touch $@
 
 web/node_modules/.installed: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund

@@ -51,6 +51,8 @@ limits! {
     OUTBOX_ANSWERS_MAX: usize = 64;
     /// Outboxes that an actor remembers: a room of 200 and their second devices. The one idle for longest goes first.
     OUTBOXES_MAX: usize = 256;
+    /// How far ahead of the host's clock a new outbox may be stamped: the clocks of hosts differ by seconds.
+    OUTBOX_AHEAD_MAX: Duration = Duration::from_secs(60);
     /// Outboxes of one principal that an actor remembers, so that one principal cannot push out everybody else's.
     OUTBOXES_PER_PRINCIPAL_MAX: usize = 16;
 
@@ -179,6 +181,10 @@ limits! {
     /// How long a host that has said goodbye waits for the attempts at tasks that run there; with the rest of draining that is less than the 30 s that
     /// most supervisors give. The lease of one that takes longer ends by itself, and the next attempt is another host's.
     DRAIN_TASKS: Duration = Duration::from_secs(10);
+    /// A host whose store was not available, such as with a full disk, is not ready for so long; then somebody may try again.
+    UNREADY: Duration = Duration::from_secs(10);
+    /// A host that was told to end and has not, since rules that loop hold its threads, is ended: just before most supervisors would.
+    END_MAX: Duration = Duration::from_secs(28);
     /// What `goodbye` tells clients to wait, at most; each connection gets its own share, so that they do not return together.
     RETURN_SPREAD: Duration = Duration::from_secs(3);
 }

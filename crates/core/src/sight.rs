@@ -5,6 +5,8 @@ use std::{ops::Deref, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::outbox::ACTOR_PREFIX;
+
 /// Who acts or watches, as the token says: stable over connections and devices.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Principal {
@@ -39,6 +41,11 @@ impl Viewer {
     /// This principal with these roles.
     pub fn new(principal: Principal, roles: Vec<String>) -> Self {
         Self(Arc::new(Bearer { principal, roles }))
+    }
+
+    /// Whether this is another actor, which sent a command.
+    pub fn is_actor(&self) -> bool {
+        self.principal.id.starts_with(ACTOR_PREFIX)
     }
 
     /// Whether the token carries this role.

@@ -8,9 +8,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dormouse_core::{
-    Actor, Address, Agenda, Draft, Input, Kind, Machine, Moment, Outcome, Principal, Rejection, Sight, Stimulus, Task,
-    TaskKey, Time, Viewer,
+    Actor, Address, Agenda, Code, Draft, Input, Kind, Machine, Moment, Outcome, Principal, Rejection, Sight, Stimulus,
+    Task, TaskKey, Time, Viewer,
     dice::Secret,
+    limits::OUTBOX_AHEAD_MAX,
     machine::Decision,
     outbox::{CommandId, OutboxId},
     record::Parked,
@@ -388,4 +389,19 @@ fn accepted_ids(life: &Life) -> BTreeMap<(u8, u64, u64), u32> {
         }
     }
     ids
+}
+
+/// Once forgotten, an outbox of the year 3000 would make every honest one look older than it.
+#[test]
+fn an_outbox_from_the_future_is_refused() {
+    let mut life = Life::begin();
+    let command = serde_json::to_vec(&Command::Draw).unwrap();
+    let mut ask = |stamp: Time| {
+        let id = CommandId { outbox: OutboxId { stamp: stamp.0, unique: "a".into() }, n: 1 };
+        let stimulus = Stimulus::Command { by: viewer(1), id: Some(id), command: command.as_slice().into() };
+        life.machine.decide(&stimulus, life.now, [1; 16]).map(drop).map_err(|failure| failure.code)
+    };
+    let limit = Time(1_790_000_000_000).after(OUTBOX_AHEAD_MAX);
+    assert_eq!(ask(limit.after(Duration::from_millis(1))), Err(Code::BadCommandId));
+    assert_eq!(ask(limit), Ok(()));
 }

@@ -102,8 +102,8 @@ fn left(id: &str) -> Stimulus {
 fn sample() -> Machine {
     let mut machine = Machine::blank(kind(), address(), 2);
     decide(&mut machine, &create());
-    let (id, command) = (Some("lx3k9-ab12:7".parse().unwrap()), b"{}".as_slice().into());
-    decide(&mut machine, &Stimulus::Command { by: who("ana"), id, command });
+    // A command with an id, as it was written when stamps were not yet held against the clock.
+    machine.apply(&golden(include_str!("../golden/snapshot-command.hex"))).unwrap();
     decide(&mut machine, &joined("ana"));
     decide(&mut machine, &joined("bo"));
     decide(&mut machine, &left("bo"));
@@ -199,11 +199,11 @@ fn a_state_over_its_bound_takes_no_more_commands() {
     };
     let mut machine = sample();
     machine.weigh(&vec![0; limits::STATE_BYTES_MAX]);
-    assert!(decide(&mut machine, &command("lx3k9-ab12:8")).is_some());
+    assert!(decide(&mut machine, &command("rs-ab12:8")).is_some());
     machine.weigh(&vec![0; limits::STATE_BYTES_MAX + 1]);
-    let refused = machine.decide(&command("lx3k9-ab12:9"), Time(1_000), [7; 16]).unwrap_err();
+    let refused = machine.decide(&command("rs-ab12:9"), Time(1_000), [7; 16]).unwrap_err();
     assert_eq!(refused.code, Code::TooLarge);
-    let before = machine.decide(&command("lx3k9-ab12:8"), Time(1_000), [7; 16]).unwrap();
+    let before = machine.decide(&command("rs-ab12:8"), Time(1_000), [7; 16]).unwrap();
     assert!(matches!(before, Decision::Before(_)), "the first answer is given again");
     assert!(decide(&mut machine, &joined("bo")).is_some());
     let report = Stimulus::Report { key: "sweep".into(), opened: 1, outcome: Outcome::Done { value: true.into() } };
@@ -211,7 +211,7 @@ fn a_state_over_its_bound_takes_no_more_commands() {
     assert!(decide(&mut machine, &Stimulus::Wake { key: "dusk".into(), due: Time(9_000) }).is_some());
     let snapshot = machine.snapshot();
     machine.weigh(&snapshot);
-    assert!(decide(&mut machine, &command("lx3k9-ab12:9")).is_some(), "it is small again");
+    assert!(decide(&mut machine, &command("rs-ab12:9")).is_some(), "it is small again");
     machine.weigh(&vec![0; limits::STATE_BYTES_MAX + 1]);
     assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
 }

@@ -41,7 +41,12 @@ impl App {
         start_log(cli.log_json);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let done = match runtime {
-            Ok(runtime) => runtime.block_on(commands::run(self, cli.command)),
+            Ok(runtime) => {
+                let done = runtime.block_on(commands::run(self, cli.command));
+                // Not waited for: rules that never return hold a thread.
+                runtime.shutdown_background();
+                done
+            }
             Err(error) => Err(commands::Problem::Io("the runtime cannot start".into(), error)),
         };
         match done {

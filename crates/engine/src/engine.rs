@@ -354,9 +354,9 @@ impl Engine {
         Ok(Report { awake, counts, last_wake_us: self.shared.last_wake_us(), quarantined })
     }
 
-    /// Take no new inputs, let commits finish, and put every actor to sleep.
-    pub async fn drain(&self) {
-        self.shared.drain().await;
+    /// Take no new inputs, let commits finish, and put every actor to sleep; returns whether all do, within the limit.
+    pub async fn drain(&self) -> bool {
+        self.shared.drain().await
     }
 
     /// While draining: wait until the attempts at tasks that run here have ended and were reported, at most [`limits::DRAIN_TASKS`]; returns how
@@ -368,6 +368,11 @@ impl Engine {
     /// Whether the engine is draining.
     pub fn is_draining(&self) -> bool {
         self.shared.is_draining()
+    }
+
+    /// Whether the store could not do what it was asked a moment ago, such as with a full disk. It is asked again with every input.
+    pub fn is_unavailable(&self) -> bool {
+        self.shared.is_unavailable()
     }
 
     /// Resolves when the store has failed for good, so that the process must end.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use dormouse_core::{Address, Kind, Name, limits, record::Opened};
+use dormouse_core::{Address, Kind, Name, Time, limits, record::Opened};
 use dormouse_journal::{Hints, Index, Journal, StoreError};
 use tokio::sync::{Notify, watch};
 
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     attempts: Running,
     draining: watch::Sender<bool>,
     dead: AtomicBool,
+    /// When the store last could not do what it was asked, by the wall clock; 0 once it could again.
+    unavailable: AtomicU64,
     died: Notify,
     last_wake_us: AtomicU64,
     quarantined: Mutex<Vec<Address>>,
@@ -105,6 +107,7 @@ impl Shared {
             attempts: Running::default(),
             draining: watch::Sender::new(false),
             dead: AtomicBool::new(false),
+            unavailable: AtomicU64::new(0),
             died: Notify::new(),
             last_wake_us: AtomicU64::new(0),
             quarantined: Mutex::default(),
@@ -131,12 +134,14 @@ impl Shared {
         self.attempts.count()
     }
 
-    /// Ask every owner to finish, and wait until they have or the limit passes.
-    pub(crate) async fn drain(&self) {
+    /// Ask every owner to finish, and wait until they have or the limit passes; returns whether they have.
+    pub(crate) async fn drain(&self) -> bool {
         self.draining.send_replace(true);
-        if tokio::time::timeout(limits::DRAIN, self.owners.none()).await.is_err() {
+        let finished = tokio::time::timeout(limits::DRAIN, self.owners.none()).await.is_ok();
+        if !finished {
             tracing::warn!("some actors did not finish while draining; what they had not answered is not committed");
         }
+        finished
     }
 
     /// These task instances wait to be performed.
@@ -172,10 +177,27 @@ impl Shared {
         }
     }
 
+    /// The store took a run.
+    pub(crate) fn note_stored(&self) {
+        if self.unavailable.load(Ordering::Acquire) != 0 && self.unavailable.swap(0, Ordering::AcqRel) != 0 {
+            tracing::info!("the store is available again");
+        }
+    }
+
+    /// Whether the store could not do what it was asked last, a moment ago. Later nobody knows: somebody has to try.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        let at = Time(self.unavailable.load(Ordering::Acquire));
+        at.0 != 0 && self.world.now().since(at) < limits::UNREADY
+    }
+
     pub(crate) fn note_store_error(&self, error: &StoreError) {
         let detail = error as &dyn std::error::Error;
         match error {
-            StoreError::Unavailable(_) => tracing::warn!(error = detail, "the store is not available"),
+            // Said once, not for each of those who ask meanwhile: a full disk may hold the log too.
+            StoreError::Unavailable(_) if self.unavailable.swap(self.world.now().0, Ordering::AcqRel) == 0 => {
+                tracing::warn!(error = detail, "the store is not available");
+            }
+            StoreError::Unavailable(_) => {}
             StoreError::Fatal(_) => {
                 if !self.dead.swap(true, Ordering::AcqRel) {
                     tracing::error!(error = detail, "the store failed; this process must end");

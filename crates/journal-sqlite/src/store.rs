@@ -84,7 +84,7 @@ impl SqliteStore {
         let readers = (0..options.readers).map(|_| schema::open_reader(&file)).collect::<Result<Vec<_>, _>>()?;
         let (questions, threads) = start_readers(readers, &shared).map_err(OpenError::Thread)?;
         let (jobs, waiting) = mpsc::channel(options.waiting_jobs_max);
-        let writer = Writer { conn, shared: shared.clone(), log, options, stuck: Default::default() };
+        let writer = Writer { conn, shared: shared.clone(), log, file, options, stuck: Default::default() };
         let inner = Inner { shared, doors: Mutex::new(Some(Doors { jobs, questions })), threads: Mutex::new(threads) };
         inner.add_thread(start_writer(writer, waiting, lock).map_err(OpenError::Thread)?);
         Ok(Self(Arc::new(inner)))

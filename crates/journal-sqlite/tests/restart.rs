@@ -245,3 +245,15 @@ fn in_memory(store: &SqliteStore) -> (usize, usize) {
     let stats = store.stats();
     (stats.tails, stats.rows)
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_removed_takes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(1));
+    writers[0].append(&store, 1).await;
+    std::fs::remove_file(dir.path().join("journal.sqlite")).unwrap();
+    let lost = store.append(writers[0].clone().run(1)).await;
+    assert!(matches!(lost, Err(AppendError::Store(StoreError::Fatal(_)))), "{lost:?}");
+    assert!(store.counts().await.is_err(), "and the store says so to everybody");
+}

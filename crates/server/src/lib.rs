@@ -140,21 +140,25 @@ impl Server {
         };
         if ended == Ended::Drained {
             tracing::info!("draining: no new inputs, commits finish");
-            engine.drain().await;
+            let finished = engine.drain().await;
             let _ = loops.await;
             // Only now, so that the answers of those commits are written before the goodbyes.
             host.leaving.send_replace(true);
             let left = async {
                 host.emptied().await;
-                // That they left is an input of the actors that they watched.
-                engine.drain().await;
+                // That they left is an input of the actors that they watched. Those that did not finish are not waited for again.
+                if finished {
+                    engine.drain().await;
+                }
             };
             let _ = tokio::time::timeout(limits::DRAIN, left).await;
             let left = engine.end_tasks().await;
             if left > 0 {
                 tracing::warn!(left, "some tasks have not ended; they are tried again when their leases have");
             }
-            engine.drain().await;
+            if finished {
+                engine.drain().await;
+            }
         }
         accepting.abort();
         sweeper.abort();

@@ -5,6 +5,7 @@ use crate::{
     agenda::{Outcome, Task},
     codes::{Code, Failure},
     hash::Hash,
+    limits::OUTBOX_AHEAD_MAX,
     outbox::{CommandId, Known},
     position::Position,
     record::Parked,
@@ -14,10 +15,10 @@ use crate::{
 
 impl Machine {
     /// The answer of an input that needs no decision: one that was answered before, or that came too late.
-    pub(super) fn known(&self, stimulus: &Stimulus) -> Result<Option<Decision>, Failure> {
+    pub(super) fn known(&self, stimulus: &Stimulus, now: Time) -> Result<Option<Decision>, Failure> {
         match stimulus {
             Stimulus::Create { config, .. } => self.created_before(body_hash(config)),
-            Stimulus::Command { by, id: Some(id), command } => self.answered_before(by, id, body_hash(command)),
+            Stimulus::Command { by, id: Some(id), command } => self.answered_before(by, id, body_hash(command), now),
             Stimulus::Wake { key, due } => Ok(self.wake_is_over(key, *due).then_some(Decision::Nothing)),
             Stimulus::Report { key, opened, .. } => {
                 let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened);
@@ -65,8 +66,12 @@ impl Machine {
         }
     }
 
-    fn answered_before(&self, by: &Viewer, id: &CommandId, body: u64) -> Result<Option<Decision>, Failure> {
+    fn answered_before(&self, by: &Viewer, id: &CommandId, body: u64, now: Time) -> Result<Option<Decision>, Failure> {
         match self.upkeep.outboxes.look_up(&by.principal.id, id, body) {
+            // Once forgotten it would make every honest outbox look older than it. Actors stamp with their own time, which may be ahead.
+            Known::New if id.outbox.stamp > now.after(OUTBOX_AHEAD_MAX).0 && !by.is_actor() => {
+                Err(Failure::new(Code::BadCommandId, "this outbox is stamped in the future; take that of `welcome`"))
+            }
             Known::New => Ok(None),
             Known::Before { seq, tag } => Ok(Some(Decision::Before(self.place(seq, tag)))),
             Known::OtherBody => Err(Code::IdempotencyMismatch.into()),

@@ -179,7 +179,7 @@ impl Machine {
     /// If the machine is spoiled.
     pub fn decide(&mut self, stimulus: &Stimulus, now: Time, nonce: [u8; 16]) -> Result<Decision, Failure> {
         assert!(!self.spoiled, "a spoiled machine decides nothing");
-        let known = match self.known(stimulus) {
+        let known = match self.known(stimulus, now) {
             // The first answer outlives the right to ask, and the actor.
             Ok(Some(before @ Decision::Before(_))) => return Ok(before),
             known => known,

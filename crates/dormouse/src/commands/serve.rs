@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use dormouse_core::limits::END_MAX;
 use dormouse_engine::{
     Engine, describe_metrics,
     http::Api,
@@ -102,8 +103,27 @@ fn start_metrics(store: SqliteStore) -> Option<Render> {
     }))
 }
 
-/// SIGTERM or Ctrl-C.
+/// Resolves at SIGTERM or Ctrl-C. They are listened for on a thread of their own, since rules that loop may hold every thread of the
+/// runtime; if the process has not ended after [`END_MAX`], that thread ends it.
 async fn stopped() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let listen = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            signalled().await;
+            let _ = tell.send(());
+            tokio::time::sleep(END_MAX).await;
+        });
+        eprintln!("error: what ran did not end in time; what it had not answered is not committed");
+        std::process::exit(1);
+    };
+    let listening = std::thread::Builder::new().name("signals".into()).spawn(listen);
+    if listening.is_err() || told.await.is_err() {
+        signalled().await;
+    }
+}
+
+async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {
         match signal(SignalKind::terminate()) {

@@ -245,5 +245,8 @@ async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Refused> {
         return Err(Refused(Failure::from(Code::Draining).retry_after(1_000)));
     }
     api.engine.report().await?;
+    if api.engine.is_unavailable() {
+        return Err(Refused(Failure::from(Code::Unavailable).retry_after(1_000)));
+    }
     Ok(Json(json!({ "status": "ready" })))
 }

@@ -70,6 +70,7 @@ impl Owner {
 
     fn committed(&mut self, in_flight: InFlight) {
         let InFlight { run, items, sights, publishes, snapshot, begun, since } = in_flight;
+        self.shared.note_stored();
         self.shared.meters.committed(run.records.len(), since.elapsed(), begun.elapsed());
         if run.head.seq < self.durable.seq {
             // An unknown outcome of before: meanwhile the state was read back, with this run in it and others after it.

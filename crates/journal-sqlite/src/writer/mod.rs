@@ -13,6 +13,7 @@ mod tests;
 
 use std::{
     collections::HashSet,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -72,6 +73,8 @@ pub(crate) struct Writer {
     pub(crate) conn: Connection,
     pub(crate) shared: Arc<Shared>,
     pub(crate) log: Log,
+    /// Where the file was opened.
+    pub(crate) file: PathBuf,
     pub(crate) options: Options,
     /// Actors whose rows could not be moved; they stay in the log.
     pub(crate) stuck: HashSet<i64>,
@@ -118,12 +121,25 @@ impl Writer {
         }
     }
 
+    /// Whether the file is still where it was opened: one that was removed takes every write, and nobody finds any of it again.
+    fn check_file(&self) -> Result<(), Failure> {
+        if self.file.exists() {
+            return Ok(());
+        }
+        self.shared.fail("the journal's file was removed while it was open");
+        self.shared.check()
+    }
+
     fn batch(&mut self, jobs: &mut Vec<Job>) {
         if let Err(failed) = self.shared.check() {
             return refuse(jobs, &failed);
         }
         match self.transact(jobs) {
             Ok(answers) => {
+                // Asked after the commit: what is told to be durable was in a file that somebody can find.
+                if let Err(failed) = self.check_file() {
+                    return refuse(jobs, &failed);
+                }
                 for (job, answer) in jobs.drain(..).zip(answers) {
                     // A caller that went away does not want to know.
                     let _ = job.reply.send(answer);

@@ -19,7 +19,9 @@ impl Bench {
         let conn = schema::open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
         let (shared, log) = recover(&conn, &conn).unwrap();
         let shared = Arc::new(shared);
-        let writer = Writer { conn, shared, log, options: Options::default(), stuck: HashSet::new() };
+        let file = dir.path().join("journal.sqlite");
+        let (options, stuck) = (Options::default(), HashSet::new());
+        let writer = Writer { conn, shared, log, file, options, stuck };
         Self { writer, _dir: dir }
     }
 
