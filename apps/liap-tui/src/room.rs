@@ -20,6 +20,8 @@ pub struct Room {
     pub(crate) host: Option<String>,
     pub(crate) seats: [Option<Sitter>; SEATS],
     pub(crate) game: Game,
+    /// The room where these people play again.
+    pub(crate) rematch: Option<String>,
     /// Nobody sees the room any more.
     pub(crate) is_closed: bool,
 }
@@ -76,6 +78,10 @@ pub enum RoomCommand {
     Play {
         indices: Vec<u8>,
     },
+    /// The game is over, and this new room is for another one.
+    Rematch {
+        room: String,
+    },
 }
 
 /// What happened in a room. Seats count from 0 here, and from 1 to the outside.
@@ -91,6 +97,7 @@ pub enum RoomEvent {
     Closed {},
     Started {},
     Game(GameEvent),
+    Rematched { seat: usize, room: String },
 }
 
 impl Actor for Room {
@@ -125,6 +132,7 @@ impl Actor for Room {
             RoomEvent::Closed {} => self.is_closed = true,
             RoomEvent::Started {} => self.game = Game::new(at.time),
             RoomEvent::Game(event) => self.game.evolve(&event, at),
+            RoomEvent::Rematched { room, .. } => self.rematch = Some(room),
         }
     }
 
@@ -216,6 +224,7 @@ fn command_of(draft: &mut Draft<'_, Room>, by: &Viewer, command: RoomCommand) ->
             let seat = on_turn(draft, by, Phase::Turn)?;
             flow::play(draft, seat, &indices)
         }
+        RoomCommand::Rematch { room } => seats::rematch(draft, by, room),
     }
 }
 

@@ -17,10 +17,13 @@ pub const ZEROS_MAX: u8 = 2;
 pub enum Mode {
     /// Whoever has most when somebody reaches 50.
     #[default]
+    #[serde(rename = "first_to_50")]
     FirstTo50,
     /// Whoever has most after 20 rounds.
+    #[serde(rename = "most_after_20")]
     MostAfter20,
     /// Whoever has exactly 50 first; after 20 rounds, whoever has most.
+    #[serde(rename = "exactly_50")]
     Exactly50,
 }
 

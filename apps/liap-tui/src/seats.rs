@@ -12,6 +12,8 @@ use crate::{
 
 /// Characters of a player's name, after trimming.
 pub const NAME_CHARS_MAX: usize = 50;
+/// Bytes of a room's id.
+const ROOM_ID_BYTES_MAX: usize = 64;
 
 /// How well a bot plays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -269,6 +271,29 @@ pub(crate) fn give_up(d: &mut Draft<'_, Room>) {
     for seat in seats {
         d.emit(RoomEvent::Unseated { seat });
     }
+}
+
+/// A player names the room of the next game, once: this room keeps its record and its open hands.
+pub(crate) fn rematch(d: &mut Draft<'_, Room>, by: &Viewer, room: String) -> Result<(), Rejection> {
+    let seat = d.seat_of(&by.principal.id);
+    let seat = seat.ok_or_else(|| Rejection::new("permission_denied", "You watch; a player asks for a rematch."))?;
+    if d.game().phase != Phase::GameOver {
+        return Err(Rejection::new("game_not_over", "A rematch follows the end of this game."));
+    }
+    if let Some(room) = &d.rematch {
+        return Err(Rejection::new("rematch_stands", format!("The rematch is in room {room} already; join there.")));
+    }
+    if !is_id(&room) {
+        return Err(Rejection::new("invalid_room", "A room's id is 1 to 64 of A-Z, a-z, 0-9, _ and -."));
+    }
+    d.emit(RoomEvent::Rematched { seat, room });
+    Ok(())
+}
+
+/// Whether an actor may be called so.
+fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (1..=ROOM_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// A name as it is shown: trimmed, and neither empty nor too long.

@@ -44,6 +44,8 @@ pub struct RoomView {
     pub(crate) result: Option<GameResult>,
     /// Once the game is over: every deal, for anybody to make again.
     pub(crate) deals: Vec<Deal>,
+    /// Once a player has made one: the room of the next game.
+    pub(crate) rematch: Option<String>,
 }
 
 /// A seat, as one sight sees it.
@@ -135,6 +137,7 @@ impl RoomView {
             sheet: game.sheet.clone(),
             result: game.ended_at.map(|ended_at| GameResult::of(game, ended_at)),
             deals: if *sight == Sight::All { game.deals.clone() } else { vec![] },
+            rematch: room.rematch.clone(),
         }
     }
 }
@@ -248,6 +251,7 @@ pub(crate) fn reveal(event: &RoomEvent, sight: &Sight) -> Option<Value> {
         RoomEvent::Closed {} => json!({ "type": "room_closed" }),
         RoomEvent::Started {} => json!({ "type": "game_started" }),
         RoomEvent::Game(event) => return reveal_game(event, sight),
+        RoomEvent::Rematched { seat, room } => json!({ "type": "rematch", "slot_id": slot(*seat), "room": room }),
     })
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use dormouse::prelude::*;
-use liap_tui::{pieces::Piece, table::Table};
+use liap_tui::{RoomCommand, RoomEvent, pieces::Piece, table::Table};
 use support::*;
 
 fn names(table: &Table) -> Vec<String> {
@@ -465,4 +465,57 @@ fn only_the_host_retires_a_room() {
     let mut table = full_room(1);
     assert!(table.decide(Input::Retire { by: viewer("bob") }).is_err());
     assert!(table.decide(Input::Retire { by: viewer("ann") }).is_ok());
+}
+
+/// Ann's game with three bots, played to its end.
+fn finished(number: u64) -> Table {
+    let mut table = room_of(number, json!({ "name": "Ann", "pace": "fast" }));
+    start(&mut table);
+    while table.wake() {}
+    assert_eq!(phase(&table), "game_over");
+    table
+}
+
+fn rematch(table: &mut Table, id: &str, room: &str) -> Result<(), &'static str> {
+    send(table, id, json!({ "type": "rematch", "room": room }))
+}
+
+#[test]
+fn the_first_rematch_stands_and_everybody_sees_it() {
+    let mut table = finished(1);
+    assert_eq!(public(&table)["rematch"], json!(null));
+    rematch(&mut table, "ann", "4F2A9C").unwrap();
+    for sight in [Sight::Public, Sight::Seat(0), Sight::Seat(3), Sight::All] {
+        assert_eq!(view(&table, &sight)["rematch"], "4F2A9C");
+    }
+    let event: RoomEvent = serde_json::from_slice(&table.history.last().unwrap().1[0]).unwrap();
+    let heard = table.room.reveal(&event, &Sight::All);
+    assert_eq!(heard, Some(json!({ "type": "rematch", "slot_id": 1, "room": "4F2A9C" })));
+    let command: RoomCommand = serde_json::from_value(json!({ "type": "rematch", "room": "B81D03" })).unwrap();
+    let refused = table.decide(Input::Command { by: viewer("ann"), command }).unwrap_err();
+    assert_eq!(refused.code, "rematch_stands");
+    assert!(refused.message.contains("4F2A9C"), "a page goes where the first one went: {refused}");
+    assert_eq!(public(&table)["rematch"], "4F2A9C");
+    assert!(!table.wake(), "the old room waits for nothing");
+}
+
+#[test]
+fn no_rematch_before_the_end_or_by_who_watched() {
+    let mut table = full_room(1);
+    assert_eq!(rematch(&mut table, "bob", "B81D03"), Err("game_not_over"));
+    start(&mut table);
+    assert_eq!(rematch(&mut table, "ann", "B81D03"), Err("game_not_over"), "not by the host either");
+    let mut table = finished(1);
+    assert_eq!(rematch(&mut table, "eve", "B81D03"), Err("permission_denied"));
+    assert_eq!(public(&table)["rematch"], json!(null));
+}
+
+#[test]
+fn a_rematch_names_a_room_as_the_engine_does() {
+    let long = "x".repeat(64);
+    let too_long = "x".repeat(65);
+    for room in ["a", "4F2A9C", "_tenant", "liap-tui", &long, "", &too_long, "a/b", "a b", "../x", "é", "a\u{200b}"] {
+        let expected = if room.parse::<dormouse::core::Name>().is_ok() { Ok(()) } else { Err("invalid_room") };
+        assert_eq!(rematch(&mut finished(1), "ann", room), expected, "{room:?}");
+    }
 }

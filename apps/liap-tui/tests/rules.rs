@@ -64,6 +64,12 @@ fn every_seat_gets_every_piece_equally_often() {
 }
 
 #[test]
+fn modes_are_called_what_they_are() {
+    let names = [Mode::FirstTo50, Mode::MostAfter20, Mode::Exactly50].map(|mode| json!(mode));
+    assert_eq!(names, ["first_to_50", "most_after_20", "exactly_50"]);
+}
+
+#[test]
 fn a_seed_makes_the_same_deal_again_and_another_seed_another_one() {
     let secret = Secret([1; 32]);
     assert_eq!(deal(secret.seed(1, 0)), deal(secret.seed(1, 0)));

@@ -6,7 +6,7 @@ export type Level = "easy" | "hard";
 /**
  * How the game is won.
  */
-export type Mode = "first_to50" | "most_after20" | "exactly50";
+export type Mode = "first_to_50" | "most_after_20" | "exactly_50";
 /**
  * How fast the presentation is.
  */
@@ -45,6 +45,10 @@ export type LiapTuiCommand =
   | {
       indices: number[];
       type: "play";
+    }
+  | {
+      room: string;
+      type: "rematch";
     };
 /**
  * How well a bot plays.
@@ -60,7 +64,7 @@ export type Seed = number[];
 /**
  * How a game is won.
  */
-export type Mode1 = "first_to50" | "most_after20" | "exactly50";
+export type Mode1 = "first_to_50" | "most_after_20" | "exactly_50";
 /**
  * How fast a room's presentation is.
  */
@@ -168,6 +172,10 @@ export interface LiapTuiView {
   phase: Phase;
   private: boolean;
   reason: StarterReason | null;
+  /**
+   * Once a player has made one: the room of the next game.
+   */
+  rematch: string | null;
   result: GameResult | null;
   round: number;
   /**
