@@ -193,32 +193,32 @@ impl Game {
     }
 
     pub(crate) fn evolve(&mut self, event: &GameEvent, at: Moment) {
-        match event.clone() {
-            GameEvent::Dealt { seed } => self.begin_round(seed),
+        match event {
+            GameEvent::Dealt { seed } => self.begin_round(*seed),
             GameEvent::Redealt { seed, accepter } => {
                 self.multiplier += 1;
-                self.accepter = Some(accepter);
-                self.take_deal(seed);
+                self.accepter = Some(*accepter);
+                self.take_deal(*seed);
             }
-            GameEvent::Asked { seats } => self.asked = seats.into_iter().map(|seat| (seat, None)).collect(),
-            GameEvent::Decided { seat, accept } => drop(self.asked.insert(seat, Some(accept))),
-            GameEvent::RoundStarted { starter, reason } => (self.starter, self.reason) = (starter, reason),
+            GameEvent::Asked { seats } => self.asked = seats.iter().map(|seat| (*seat, None)).collect(),
+            GameEvent::Decided { seat, accept } => drop(self.asked.insert(*seat, Some(*accept))),
+            GameEvent::RoundStarted { starter, reason } => (self.starter, self.reason) = (*starter, *reason),
             GameEvent::Declared { seat, value } => {
-                self.declared[seat] = Some(value);
-                self.zeros[seat] = if value == 0 { self.zeros[seat] + 1 } else { 0 };
+                self.declared[*seat] = Some(*value);
+                self.zeros[*seat] = if *value == 0 { self.zeros[*seat] + 1 } else { 0 };
             }
-            GameEvent::TurnOpened { leader } => self.trick = Trick { leader, plays: vec![] },
+            GameEvent::TurnOpened { leader } => self.trick = Trick { leader: *leader, plays: vec![] },
             GameEvent::Played { seat, pieces } => {
-                self.hands[seat] = without(&self.hands[seat], &pieces);
-                self.trick.plays.push(pieces);
+                self.hands[*seat] = without(&self.hands[*seat], pieces);
+                self.trick.plays.push(pieces.clone());
             }
-            GameEvent::TurnResolved { winner } => self.take_trick(winner),
+            GameEvent::TurnResolved { winner } => self.take_trick(*winner),
             GameEvent::RoundScored {} => self.score_round(),
             GameEvent::Ended { winners } => {
-                (self.winners, self.ended_at) = (winners, Some(at.time));
+                (self.winners, self.ended_at) = (winners.clone(), Some(at.time));
                 self.phase = Phase::GameOver;
             }
-            GameEvent::Waits { phase, wait } => (self.phase, self.wait) = (phase, wait),
+            GameEvent::Waits { phase, wait } => (self.phase, self.wait) = (*phase, *wait),
         }
     }
 

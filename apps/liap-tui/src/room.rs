@@ -122,17 +122,19 @@ impl Actor for Room {
     }
 
     fn evolve(&mut self, event: &RoomEvent, at: Moment) {
-        match event.clone() {
-            RoomEvent::Opened { settings, host } => (self.settings, self.host) = (settings, Some(host)),
-            RoomEvent::Seated { seat, sitter } => self.seats[seat] = Some(sitter),
-            RoomEvent::Unseated { seat } => self.seats[seat] = None,
-            RoomEvent::WentAway { seat } => self.set_away(seat, Some(at.time)),
-            RoomEvent::CameBack { seat } => self.set_away(seat, None),
-            RoomEvent::HostChanged { host } => self.host = Some(host),
+        match event {
+            RoomEvent::Opened { settings, host } => {
+                (self.settings, self.host) = (settings.clone(), Some(host.clone()));
+            }
+            RoomEvent::Seated { seat, sitter } => self.seats[*seat] = Some(sitter.clone()),
+            RoomEvent::Unseated { seat } => self.seats[*seat] = None,
+            RoomEvent::WentAway { seat } => self.set_away(*seat, Some(at.time)),
+            RoomEvent::CameBack { seat } => self.set_away(*seat, None),
+            RoomEvent::HostChanged { host } => self.host = Some(host.clone()),
             RoomEvent::Closed {} => self.is_closed = true,
             RoomEvent::Started {} => self.game = Game::new(at.time),
-            RoomEvent::Game(event) => self.game.evolve(&event, at),
-            RoomEvent::Rematched { room, .. } => self.rematch = Some(room),
+            RoomEvent::Game(event) => self.game.evolve(event, at),
+            RoomEvent::Rematched { room, .. } => self.rematch = Some(room.clone()),
         }
     }
 

@@ -59,7 +59,7 @@ struct Report {
     shortest: u64,
     longest: u64,
     /// Of the room's own time, at the pace of people.
-    minutes: f64,
+    milliseconds: u64,
     easy: Tally,
     hard: Tally,
 }
@@ -122,7 +122,7 @@ impl Report {
     fn of_game(end: &Value, bots: &[Level]) -> Self {
         let rounds = end["result"]["rounds"].as_u64().unwrap_or_default();
         let winners = end["result"]["winners"].as_array().map_or(0, Vec::len) as u64;
-        let minutes = end["result"]["duration_ms"].as_f64().unwrap_or_default() / 60_000.0;
+        let milliseconds = end["result"]["duration_ms"].as_u64().unwrap_or_default();
         let deals = end["deals"].as_array().map_or(0, Vec::len) as u64;
         let mut report = Self {
             games: 1,
@@ -131,7 +131,7 @@ impl Report {
             rounds,
             shortest: rounds,
             longest: rounds,
-            minutes,
+            milliseconds,
             ..Self::default()
         };
         for (seat, level) in bots.iter().enumerate() {
@@ -156,7 +156,7 @@ impl Report {
             rounds: self.rounds + other.rounds,
             shortest: self.shortest.min(other.shortest),
             longest: self.longest.max(other.longest),
-            minutes: self.minutes + other.minutes,
+            milliseconds: self.milliseconds + other.milliseconds,
             easy: self.easy.plus(&other.easy),
             hard: self.hard.plus(&other.hard),
         }
@@ -201,7 +201,7 @@ fn print_text(report: &Report) -> std::io::Result<()> {
     let games = report.games;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{games} games, {} with a shared win, {} redeals", report.shared_wins, report.redeals)?;
-    let (rounds, minutes) = (per(report.rounds as f64, games), per(report.minutes, games));
+    let (rounds, minutes) = (per(report.rounds as f64, games), per(report.milliseconds as f64 / 60_000.0, games));
     let (shortest, longest) = (report.shortest, report.longest);
     writeln!(out, "length   {rounds:.1} rounds ({shortest} to {longest}), {minutes:.0} minutes at the pace of people")?;
     writeln!(out, "level    wins a seat   score   declared   piles   exact rounds")?;
