@@ -12,6 +12,7 @@ pub mod plays;
 mod room;
 pub mod score;
 pub mod seats;
+mod secrecy;
 pub mod table;
 pub mod view;
 

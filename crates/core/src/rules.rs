@@ -185,7 +185,8 @@ pub struct Schemas {
     pub view: Schema,
 }
 
-type Load = fn(&[u8]) -> Result<Box<dyn Rules>, Corrupt>;
+/// How a state is read that [`Rules::save`] wrote.
+pub type Load = fn(&[u8]) -> Result<Box<dyn Rules>, Corrupt>;
 
 /// A kind of actor, registered with a host.
 pub struct Kind {
@@ -220,6 +221,11 @@ impl Kind {
     /// The state before the first commit.
     pub fn blank(&self) -> Box<dyn Rules> {
         (self.blank)()
+    }
+
+    /// The kind of `A` behind other rules, which keep the states and events of `A`: for tests that watch an actor or stand in its way.
+    pub fn behind<A: Actor>(blank: fn() -> Box<dyn Rules>, load: Load) -> Self {
+        Self { blank, load, ..Self::of::<A>() }
     }
 
     /// The state that [`Rules::save`] wrote.

@@ -9,6 +9,10 @@
 
 mod app;
 mod commands;
+mod hides;
+mod solo;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// A command allocates and frees some dozens of times, on one thread and another: an eighth of its time with the system's allocator.
 #[global_allocator]
@@ -17,6 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub use app::App;
 pub use dormouse_core as core;
 pub use dormouse_engine as engine;
+pub use hides::Hides;
+pub use solo::{Commit, Solo};
 #[doc(hidden)]
 pub use {schemars, serde, serde_json};
 
