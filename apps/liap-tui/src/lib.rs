@@ -13,7 +13,9 @@ mod room;
 pub mod score;
 pub mod seats;
 mod secrecy;
-pub mod table;
 pub mod view;
 
 pub use room::{Room, RoomCommand, RoomConfig, RoomEvent, Settings};
+
+/// A room without a host, for the tournament and for tests.
+pub type Table = dormouse::Solo<Room>;

@@ -9,7 +9,7 @@ use std::{
 use clap::Parser;
 use dormouse::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
-use liap_tui::{RoomCommand, RoomConfig, pace::Pace, pieces::SEATS, seats::Level, table::Table};
+use liap_tui::{RoomCommand, RoomConfig, Table, pace::Pace, pieces::SEATS, seats::Level};
 
 /// Play bots against bots, and count.
 #[derive(Parser)]
@@ -115,7 +115,7 @@ fn play(number: u64, bots: &[Level]) -> Report {
     }
     while table.wake() {}
     // What everybody may read at the end; a tournament knows no more than that.
-    Report::of_game(&json!(table.room.view(&Sight::All)), bots)
+    Report::of_game(&json!(table.state.view(&Sight::All)), bots)
 }
 
 impl Report {

@@ -5,7 +5,7 @@
 mod support;
 
 use dormouse::{core::dice::Secret, prelude::*};
-use liap_tui::{bot, seats::Level, table::Table, view::RoomView};
+use liap_tui::{Table, bot, seats::Level, view::RoomView};
 use support::*;
 
 /// Slot 2 is to declare with this hand, and starts.
@@ -16,7 +16,7 @@ fn with_hand(points: &[u8]) -> Table {
 }
 
 fn seat_2(table: &Table) -> RoomView {
-    table.room.view(&Sight::Seat(1))
+    table.state.view(&Sight::Seat(1))
 }
 
 /// How many of 1,000 bots ask for another deal.
@@ -76,21 +76,21 @@ fn the_easy_bot_plays_its_highest_set() {
     assert_eq!(bot::plays(&seat_2(&table), Level::Easy), [1, 2, 3, 4, 5], "30 points of the field before the general");
     play(&mut table, "bob", &[7]).unwrap();
     arrange(&mut table, |state| state["game"]["hands"][2] = json!(pieces(&[12, 11, 6, 5, 4, 3, 2, 1])));
-    assert_eq!(bot::plays(&table.room.view(&Sight::Seat(2)), Level::Easy), [0], "the highest single");
+    assert_eq!(bot::plays(&table.state.view(&Sight::Seat(2)), Level::Easy), [0], "the highest single");
 }
 
 #[test]
 fn who_has_no_set_gives_away_the_lowest() {
     let mut table = playing(1, [1, 1, 1, 1]);
     play(&mut table, "bob", &[6, 7]).unwrap();
-    assert_eq!(bot::plays(&table.room.view(&Sight::Seat(2)), Level::Easy), [6, 7]);
+    assert_eq!(bot::plays(&table.state.view(&Sight::Seat(2)), Level::Easy), [6, 7]);
 }
 
 #[test]
 fn the_hard_bot_gives_away_high_pieces_once_it_has_what_it_declared() {
     let mut table = playing(1, [1, 0, 1, 1]);
     play(&mut table, "bob", &[6, 7]).unwrap();
-    assert_eq!(bot::plays(&table.room.view(&Sight::Seat(2)), Level::Hard), [0, 1], "advisors of two colours");
+    assert_eq!(bot::plays(&table.state.view(&Sight::Seat(2)), Level::Hard), [0, 1], "advisors of two colours");
 }
 
 #[test]

@@ -8,11 +8,10 @@ use std::fmt::Write;
 
 use dormouse::prelude::*;
 use liap_tui::{
-    RoomEvent,
+    RoomEvent, Table,
     game::GameEvent,
     pieces::{Piece, deal},
     plays::Set,
-    table::Table,
 };
 use support::*;
 

@@ -5,7 +5,7 @@
 mod support;
 
 use dormouse::prelude::*;
-use liap_tui::{RoomCommand, RoomEvent, pieces::Piece, table::Table};
+use liap_tui::{RoomCommand, RoomEvent, Table, pieces::Piece};
 use support::*;
 
 fn names(table: &Table) -> Vec<String> {
@@ -27,7 +27,7 @@ fn join(table: &mut Table, id: &str, name: &str) -> Result<(), &'static str> {
 
 /// Milliseconds until the next wake, and its key.
 fn next_wake(table: &Table) -> Option<(u64, String)> {
-    let (due, key) = table.room.agenda().wakes.into_iter().min()?;
+    let (due, key) = table.state.agenda().wakes.into_iter().min()?;
     Some((due.0 - table.at.time.0, key))
 }
 
@@ -61,8 +61,8 @@ fn before_the_start_everybody_sees_an_empty_table() {
             (&json!("waiting"), &json!(null), &json!(null))
         );
     }
-    assert_eq!(table.room.sight(&viewer("bob")), Sight::Seat(1));
-    assert_eq!(table.room.sight(&viewer("eve")), Sight::Public);
+    assert_eq!(table.state.sight(&viewer("bob")), Sight::Seat(1));
+    assert_eq!(table.state.sight(&viewer("eve")), Sight::Public);
     start(&mut table);
     let seen = view(&table, &Sight::Seat(1));
     assert_eq!((&seen["you"], seen["seats"][1]["hand"].as_array().map(Vec::len)), (&json!(2), Some(8)));
@@ -116,8 +116,8 @@ fn leaving_before_the_start_frees_the_seat_and_the_hosts_leaving_closes_the_room
     assert_eq!(names(&table), ["Ann", "-", "cid", "dee"]);
     assert_eq!(send(&mut table, "eve", json!({ "type": "leave_room" })), Err("not_seated"));
     send(&mut table, "ann", json!({ "type": "leave_room" })).unwrap();
-    assert_eq!(table.room.sight(&viewer("cid")), Sight::Nothing, "as if it had never been there");
-    assert_eq!(table.room.summary(), None);
+    assert_eq!(table.state.sight(&viewer("cid")), Sight::Nothing, "as if it had never been there");
+    assert_eq!(table.state.summary(), None);
     assert_eq!(next_wake(&table), None);
 }
 
@@ -133,18 +133,18 @@ fn before_the_start_a_lost_connection_keeps_its_seat_for_thirty_seconds() {
     assert_eq!(names(&table), ["Ann", "-", "cid", "dee"]);
     lost(&mut table, "ann");
     table.wake();
-    assert_eq!(table.room.sight(&viewer("cid")), Sight::Nothing, "a room without its host is closed");
+    assert_eq!(table.state.sight(&viewer("cid")), Sight::Nothing, "a room without its host is closed");
 }
 
 #[test]
 fn private_rooms_are_in_no_list() {
-    assert_eq!(room_of(1, json!({ "name": "Ann", "private": true })).room.summary(), None);
+    assert_eq!(room_of(1, json!({ "name": "Ann", "private": true })).state.summary(), None);
     let mut table = room(1);
-    let summary = table.room.summary().unwrap();
+    let summary = table.state.summary().unwrap();
     assert_eq!((summary.title.as_str(), summary.status.as_str()), ("Ann's table", "waiting"));
     assert_eq!(summary.members, ["ann"]);
     start(&mut table);
-    assert_eq!(table.room.summary().unwrap().status, "playing");
+    assert_eq!(table.state.summary().unwrap().status, "playing");
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn zeros_count_from_round_to_round_until_something_else_is_declared() {
         send(&mut table, "bob", json!({ "type": "declare", "value": value })).unwrap();
         wake_until(&mut table, "scoring");
         table.wake();
-        assert_eq!(json!(table.room)["game"]["zeros"][1], zeros);
+        assert_eq!(json!(table.state)["game"]["zeros"][1], zeros);
     }
 }
 
@@ -453,7 +453,7 @@ fn thirty_seconds_after_the_last_human_left_the_room_is_gone() {
     start(&mut table);
     lost(&mut table, "ann");
     let gone = table.at.time.0 + 30_000;
-    while table.room.sight(&viewer("ann")) != Sight::Nothing {
+    while table.state.sight(&viewer("ann")) != Sight::Nothing {
         assert!(table.wake());
     }
     assert_eq!(table.at.time.0, gone);
@@ -489,7 +489,7 @@ fn the_first_rematch_stands_and_everybody_sees_it() {
         assert_eq!(view(&table, &sight)["rematch"], "4F2A9C");
     }
     let event: RoomEvent = serde_json::from_slice(&table.history.last().unwrap().1[0]).unwrap();
-    let heard = table.room.reveal(&event, &Sight::All);
+    let heard = table.state.reveal(&event, &Sight::All);
     assert_eq!(heard, Some(json!({ "type": "rematch", "slot_id": 1, "room": "4F2A9C" })));
     let command: RoomCommand = serde_json::from_value(json!({ "type": "rematch", "room": "B81D03" })).unwrap();
     let refused = table.decide(Input::Command { by: viewer("ann"), command }).unwrap_err();

@@ -69,3 +69,86 @@ impl<A: Actor> Solo<A> {
         self.at.time = self.at.time.max(end);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    use super::*;
+
+    /// Rolls a die every minute until it has shown a six.
+    #[derive(Default, Serialize, Deserialize)]
+    struct Roller {
+        next: Time,
+        rolls: Vec<u64>,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    struct None {}
+
+    impl Actor for Roller {
+        const KIND: &'static str = "roller";
+        const RULES: u32 = 1;
+        type Config = None;
+        type Command = None;
+        type Event = u64;
+        type View = Value;
+
+        fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
+            if matches!(input, Input::Retire { .. }) {
+                return Err(Rejection::new("no", "It rolls on."));
+            }
+            let roll = 1 + draft.dice().below(6);
+            draft.emit(roll);
+            Ok(())
+        }
+
+        fn evolve(&mut self, roll: &u64, at: Moment) {
+            self.rolls.push(*roll);
+            self.next = at.time.after(Duration::from_secs(60));
+        }
+
+        fn view(&self, _: &Sight) -> Value {
+            json!(self.rolls)
+        }
+
+        fn agenda(&self) -> Agenda {
+            if self.rolls.contains(&6) { Agenda::default() } else { Agenda::default().wake(self.next, "roll") }
+        }
+    }
+
+    fn rolled(number: u64) -> Solo<Roller> {
+        let mut solo = Solo::new(number);
+        solo.decide(Input::Created { by: Viewer::default(), config: None {} }).expect("it is made");
+        while solo.wake() {}
+        solo
+    }
+
+    #[test]
+    fn the_same_number_makes_the_same_history() {
+        let (first, again) = (rolled(1), rolled(1));
+        assert_eq!(first.state.rolls.last(), Some(&6));
+        assert_eq!(first.history, again.history);
+        assert!((2..9).any(|number| rolled(number).history != first.history));
+    }
+
+    #[test]
+    fn a_refusal_changes_nothing() {
+        let mut solo = rolled(1);
+        let (at, commits) = (solo.at, solo.history.len());
+        assert!(solo.decide(Input::Retire { by: Viewer::default() }).is_err());
+        assert_eq!((solo.at, solo.history.len()), (at, commits));
+    }
+
+    #[test]
+    fn what_comes_due_meanwhile_happens_at_its_time() {
+        let mut solo = Solo::<Roller>::new(1);
+        solo.decide(Input::Created { by: Viewer::default(), config: None {} }).expect("it is made");
+        solo.state.rolls = vec![1];
+        solo.wait(Duration::from_secs(59));
+        assert_eq!(solo.history.len(), 1);
+        solo.wait(Duration::from_secs(1));
+        assert_eq!(solo.history.len(), 2);
+        assert_eq!(solo.at.time.since(DAWN), Duration::from_secs(60));
+    }
+}

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use dormouse::prelude::*;
-use liap_tui::{RoomCommand, RoomConfig, pieces::Piece, table::Table};
+use liap_tui::{RoomCommand, RoomConfig, Table, pieces::Piece};
 
 pub fn viewer(id: &str) -> Viewer {
     Viewer::new(Principal { id: id.into(), name: id.into() }, vec![])
@@ -44,7 +44,7 @@ pub fn start(table: &mut Table) {
 }
 
 pub fn view(table: &Table, sight: &Sight) -> Value {
-    json!(table.room.view(sight))
+    json!(table.state.view(sight))
 }
 
 pub fn public(table: &Table) -> Value {
@@ -57,9 +57,9 @@ pub fn phase(table: &Table) -> String {
 
 /// The room's state, changed by hand.
 pub fn arrange(table: &mut Table, change: impl FnOnce(&mut Value)) {
-    let mut state = json!(table.room);
+    let mut state = json!(table.state);
     change(&mut state);
-    table.room = serde_json::from_value(state).unwrap();
+    table.state = serde_json::from_value(state).unwrap();
 }
 
 /// Wake the room until it stands in this phase and waits for somebody, or shows something.
