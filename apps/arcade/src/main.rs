@@ -3,5 +3,5 @@
 use dormouse::prelude::*;
 
 fn main() -> ExitCode {
-    App::new("arcade").actor::<todo::TodoList>().actor::<liap_tui::Room>().run()
+    liap_tui::app(App::new("arcade").actor::<todo::TodoList>()).run()
 }

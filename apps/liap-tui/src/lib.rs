@@ -13,9 +13,18 @@ mod room;
 pub mod score;
 pub mod seats;
 mod secrecy;
+pub mod tournament;
 pub mod view;
+
+use dormouse::prelude::App;
 
 pub use room::{Room, RoomCommand, RoomConfig, RoomEvent, Settings};
 
 /// A room without a host, for the tournament and for tests.
 pub type Table = dormouse::Solo<Room>;
+
+/// This app with rooms to play in, and tournaments.
+#[must_use]
+pub fn app(app: App) -> App {
+    app.actor::<Room>().command(tournament::run)
+}

@@ -9,12 +9,13 @@ use std::{
 use clap::Parser;
 use dormouse::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
-use liap_tui::{RoomCommand, RoomConfig, Table, pace::Pace, pieces::SEATS, seats::Level};
+
+use crate::{RoomCommand, RoomConfig, Table, pace::Pace, pieces::SEATS, seats::Level};
 
 /// Play bots against bots, and count.
 #[derive(Parser)]
-#[command(name = "liap-tui tournament", version)]
-pub(crate) struct Options {
+#[command(name = "tournament")]
+pub struct Options {
     /// How many games.
     #[arg(long, default_value_t = 1000)]
     games: u64,
@@ -64,12 +65,13 @@ struct Report {
     hard: Tally,
 }
 
-pub(crate) fn run(options: &Options) -> ExitCode {
+/// Play as the options say, and print what became of it.
+pub fn run(options: Options) -> ExitCode {
     if options.bots.len() != SEATS {
         eprintln!("error: four bots play; say --bots easy,hard,easy,hard");
         return ExitCode::FAILURE;
     }
-    let report = play_all(options);
+    let report = play_all(&options);
     let written = if options.json { print_json(&report) } else { print_text(&report) };
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use dormouse_core::{Actor, Kind, Name};
 use dormouse_engine::task::Worker;
 
@@ -13,12 +13,19 @@ pub struct App {
     pub(crate) name: &'static str,
     pub(crate) kinds: Vec<Arc<Kind>>,
     pub(crate) workers: Vec<Arc<dyn Worker>>,
+    own: Vec<Own>,
+}
+
+/// A command of the app's own.
+struct Own {
+    command: clap::Command,
+    run: Box<dyn FnOnce(&ArgMatches) -> ExitCode>,
 }
 
 impl App {
     /// An app of this name, without kinds yet.
     pub fn new(name: &'static str) -> Self {
-        Self { name, kinds: Vec::new(), workers: Vec::new() }
+        Self { name, kinds: Vec::new(), workers: Vec::new(), own: Vec::new() }
     }
 
     /// Also serve actors of this kind.
@@ -35,14 +42,35 @@ impl App {
         self
     }
 
+    /// Also do something of the app's own, such as a tournament: `#[command(name = "tournament")]` of the options says how it is called. It runs
+    /// without any host, and says itself how it went.
+    #[must_use]
+    pub fn command<O: Parser + 'static>(mut self, run: fn(O) -> ExitCode) -> Self {
+        let run = move |asked: &ArgMatches| O::from_arg_matches(asked).map_or_else(|error| error.exit(), run);
+        self.own.push(Own { command: O::command(), run: Box::new(run) });
+        self
+    }
+
     /// Do what the command line asks for.
-    pub fn run(self) -> ExitCode {
-        let cli = Cli::parse();
-        start_log(cli.log_json);
+    pub fn run(mut self) -> ExitCode {
+        let commands = self.own.iter().map(|own| own.command.clone());
+        let asked = Cli::command().name(self.name).subcommands(commands).get_matches();
+        start_log(asked.get_flag("log_json"));
+        let own = asked.subcommand().and_then(|(name, asked)| {
+            let at = self.own.iter().position(|own| own.command.get_name() == name)?;
+            Some((self.own.swap_remove(at), asked))
+        });
+        match own {
+            Some((own, asked)) => (own.run)(asked),
+            None => self.host(Cli::from_arg_matches(&asked).unwrap_or_else(|error| error.exit()).command),
+        }
+    }
+
+    fn host(self, command: Command) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let done = match runtime {
             Ok(runtime) => {
-                let done = runtime.block_on(commands::run(self, cli.command));
+                let done = runtime.block_on(commands::run(self, command));
                 // Not waited for: rules that never return hold a thread.
                 runtime.shutdown_background();
                 done

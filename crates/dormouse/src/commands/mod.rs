@@ -6,7 +6,15 @@ mod schema;
 mod serve;
 mod verify;
 
-use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt::Display,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use dormouse_core::{Address, Kind, Name};
 use dormouse_engine::{LoadError, Store};
@@ -56,6 +64,14 @@ pub(crate) async fn run(app: App, command: Command) -> Result<ExitCode, Problem>
         Command::Export(options) => portable::export(options).await,
         Command::Import(options) => portable::import(&app, options).await,
         Command::Schema(options) => schema::schema(&app, options),
+    }
+}
+
+/// Print a line. That its reader has read enough, as `head` has, is no failure.
+fn say(line: impl Display) -> Result<(), Problem> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Problem::Io("the answer cannot be written".into(), error)),
     }
 }
 

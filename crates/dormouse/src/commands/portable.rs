@@ -22,7 +22,7 @@ use dormouse_journal_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Problem, kind_of, open, open_existing, parse_actor, progress};
+use super::{Problem, kind_of, open, open_existing, parse_actor, progress, say};
 use crate::app::{App, Export, Import};
 
 const FORMAT: &str = "dormouse-actor";
@@ -54,7 +54,7 @@ pub(crate) async fn export(options: Export) -> Result<ExitCode, Problem> {
         let _ = std::fs::remove_file(&options.output);
         return Err(problem);
     }
-    say(options.json, &address, head, "exported");
+    tell(options.json, &address, head, "exported")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,7 +110,7 @@ pub(crate) async fn import(app: &App, options: Import) -> Result<ExitCode, Probl
     let machine = Machine::blank(kind, header.actor.clone(), header.epoch + 1);
     append_all(&store, machine, &records).await?;
     store.close().await;
-    say(options.json, &header.actor, whole.head(), "imported");
+    tell(options.json, &header.actor, whole.head(), "imported")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -193,12 +193,12 @@ fn batch(records: &[Arc<[u8]>]) -> usize {
     records.iter().take(RUN_COMMITS_MAX).take_while(fits).count().max(1)
 }
 
-fn say(as_json: bool, address: &Address, head: Head, done: &str) {
+fn tell(as_json: bool, address: &Address, head: Head, done: &str) -> Result<(), Problem> {
     let position = head.position();
     if as_json {
-        println!("{}", json!({ "actor": address, "position": position, "commits": head.seq }));
+        say(json!({ "actor": address, "position": position, "commits": head.seq }))
     } else {
-        println!("{done} {address} at {position}, {} commits", head.seq);
+        say(format_args!("{done} {address} at {position}, {} commits", head.seq))
     }
 }
 

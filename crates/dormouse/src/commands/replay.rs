@@ -6,7 +6,7 @@ use dormouse_core::Sight;
 use dormouse_engine::{LoadOptions, load};
 use serde_json::{Value, json};
 
-use super::{Problem, kind_of, open_existing, parse_actor};
+use super::{Problem, kind_of, open_existing, parse_actor, say};
 use crate::app::{App, Replay};
 
 pub(crate) async fn replay(app: &App, options: Replay) -> Result<ExitCode, Problem> {
@@ -35,11 +35,9 @@ pub(crate) async fn replay(app: &App, options: Replay) -> Result<ExitCode, Probl
         "view": view,
     });
     if options.json {
-        println!("{said}");
+        say(said)?;
     } else {
-        println!("{address} at {position}");
-        println!("state {hash}");
-        println!("{view:#}");
+        say(format_args!("{address} at {position}\nstate {hash}\n{view:#}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

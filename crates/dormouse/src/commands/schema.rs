@@ -4,13 +4,13 @@ use std::{fs, path::Path, process::ExitCode};
 
 use dormouse_engine::http::docs;
 
-use super::Problem;
+use super::{Problem, say};
 use crate::app::{App, Schema};
 
 pub(crate) fn schema(app: &App, options: Schema) -> Result<ExitCode, Problem> {
     let schemas = docs::schemas(app.kinds.iter().map(AsRef::as_ref));
     let Some(folder) = options.docs else {
-        println!("{schemas:#}");
+        say(format_args!("{schemas:#}"))?;
         return Ok(ExitCode::SUCCESS);
     };
     let openapi = format!("{:#}\n", docs::openapi(app.name, app.kinds.iter().map(AsRef::as_ref)));

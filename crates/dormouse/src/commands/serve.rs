@@ -19,7 +19,7 @@ use dormouse_server::{Ended, Render, Server};
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use super::{Problem, open, seams};
+use super::{Problem, open, say, seams};
 use crate::app::{App, Serve};
 
 /// Bounds of the histograms of durations, in seconds: from a memory access to a stalled disk.
@@ -51,7 +51,7 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let server = server.map_err(|error| Problem::Io(format!("{address} cannot be listened on"), error))?;
     let bound = server.address().map_err(|error| Problem::Io("the listener is gone".into(), error))?;
     tracing::info!(app = name, data = %options.data.data.display(), "listening on http://{bound}");
-    println!("http://{bound}");
+    say(format_args!("http://{bound}"))?;
     let ended = server.run(stopped()).await;
     store.close().await;
     Ok(match ended {

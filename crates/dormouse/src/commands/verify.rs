@@ -8,7 +8,7 @@ use dormouse_journal::{Index, Journal};
 use dormouse_journal_sqlite::SqliteStore;
 use serde_json::json;
 
-use super::{Problem, open_existing, progress};
+use super::{Problem, open_existing, progress, say};
 use crate::app::{App, Verify};
 
 /// Actors asked for at once.
@@ -41,7 +41,7 @@ pub(crate) async fn verify(app: &App, options: Verify) -> Result<ExitCode, Probl
     }
     bar.finish_and_clear();
     store.close().await;
-    tally.print(options.json, since);
+    tally.print(options.json, since)?;
     Ok(if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -106,25 +106,21 @@ impl Tally {
         Ok(())
     }
 
-    fn print(&self, as_json: bool, since: Instant) {
+    fn print(&self, as_json: bool, since: Instant) -> Result<(), Problem> {
         let Self { actors, commits, events, snapshots, unknown_kinds, failures } = self;
         if as_json {
             let failures: Vec<_> = failures.iter().map(|(actor, why)| json!({ "actor": actor, "why": why })).collect();
             let seconds = since.elapsed().as_secs_f64();
-            println!(
-                "{}",
-                json!({ "actors": actors, "commits": commits, "events": events, "snapshots": snapshots,
-                        "unknown_kinds": unknown_kinds, "failures": failures, "seconds": seconds })
-            );
-            return;
+            return say(json!({ "actors": actors, "commits": commits, "events": events, "snapshots": snapshots,
+                               "unknown_kinds": unknown_kinds, "failures": failures, "seconds": seconds }));
         }
         for (address, why) in failures {
-            println!("{address}: {why}");
+            say(format_args!("{address}: {why}"))?;
         }
         let verdict = if failures.is_empty() { "Verified" } else { "NOT verified" };
-        println!(
+        say(format_args!(
             "{verdict}: {actors} actors, {commits} commits, {events} events, {snapshots} snapshots; {} failed, {unknown_kinds} of unknown kinds.",
             failures.len()
-        );
+        ))
     }
 }
