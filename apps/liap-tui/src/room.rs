@@ -175,7 +175,7 @@ impl Actor for Room {
     }
 
     fn summary(&self) -> Option<Summary> {
-        (!self.is_closed && !self.settings.is_private).then(|| crate::view::summary(self))
+        (!self.is_closed).then(|| crate::view::summary(self))
     }
 }
 

@@ -234,7 +234,8 @@ pub(crate) fn summary(room: &Room) -> Summary {
     };
     // Rooms that still have seats for people come first, fullest among them first.
     let sort = if status == "waiting" { people.len() as i64 } else { -1 };
-    Summary { title: room.settings.title.clone(), status: status.into(), members: people, sort }
+    let (title, private) = (room.settings.title.clone(), room.settings.is_private);
+    Summary { title, status: status.into(), members: people, sort, private }
 }
 
 /// What happened, without what is hidden from this sight. A trick's pieces are in the view once it is flipped, whoever played them.

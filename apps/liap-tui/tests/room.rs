@@ -137,10 +137,12 @@ fn before_the_start_a_lost_connection_keeps_its_seat_for_thirty_seconds() {
 }
 
 #[test]
-fn private_rooms_are_in_no_list() {
-    assert_eq!(room_of(1, json!({ "name": "Ann", "private": true })).state.summary(), None);
+fn private_rooms_are_in_the_lists_of_their_members_alone() {
+    let private = room_of(1, json!({ "name": "Ann", "private": true })).state.summary().unwrap();
+    assert_eq!((private.private, private.members), (true, vec!["ann".to_owned()]));
     let mut table = room(1);
     let summary = table.state.summary().unwrap();
+    assert!(!summary.private);
     assert_eq!((summary.title.as_str(), summary.status.as_str()), ("Ann's table", "waiting"));
     assert_eq!(summary.members, ["ann"]);
     start(&mut table);

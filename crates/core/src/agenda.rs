@@ -163,4 +163,7 @@ pub struct Summary {
     pub members: Vec<String>,
     /// Lists sort by this, highest first, then by last change.
     pub sort: i64,
+    /// Only its members see this row, in their list "mine". Whoever has the id finds the actor all the same: that is for its sight to refuse.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }

@@ -69,7 +69,8 @@ DROP INDEX IF EXISTS tasks_by_free;
 CREATE INDEX IF NOT EXISTS tasks_of_kind ON tasks(kind, free_at, at);
 CREATE INDEX IF NOT EXISTS actors_present ON actors(tenant, kind, name) WHERE present = 1;
 ";
-const ADDED_COLUMN: &str = "ALTER TABLE actors ADD COLUMN present INTEGER NOT NULL DEFAULT 0;";
+/// Columns of `actors`, of the same kind; the rows of before have 0.
+const ADDED_COLUMNS: [&str; 2] = ["present", "private"];
 
 /// Refuse a SQLite that may corrupt the file.
 pub(crate) fn check_sqlite() -> Result<(), OpenError> {
@@ -124,8 +125,11 @@ fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
     } else {
         transaction.execute_batch(TABLES)?;
     }
-    if !transaction.column_exists(None, "actors", "present")? {
-        transaction.execute_batch(ADDED_COLUMN)?;
+    for column in ADDED_COLUMNS {
+        if !transaction.column_exists(None, "actors", column)? {
+            transaction
+                .execute_batch(&format!("ALTER TABLE actors ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;"))?;
+        }
     }
     transaction.execute_batch(ADDED)?;
     Ok(transaction.commit()?)
@@ -156,7 +160,9 @@ mod tests {
             let sql =
                 "SELECT count(*) FROM sqlite_schema WHERE name IN ('tasks_of_kind', 'actors_present', 'tasks_by_free')";
             assert_eq!(conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
-            assert!(conn.column_exists(None, "actors", "present").unwrap());
+            for column in ADDED_COLUMNS {
+                assert!(conn.column_exists(None, "actors", column).unwrap(), "{column}");
+            }
         }
     }
 

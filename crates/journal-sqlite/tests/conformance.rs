@@ -29,7 +29,7 @@ async fn the_sqlite_store_is_a_journal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sqlite_store_is_an_index() {
     let (_dir, make) = stores(Options::default());
-    assert_eq!(conformance::index_suite(&make).await, 33);
+    assert_eq!(conformance::index_suite(&make).await, 34);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,5 +41,5 @@ async fn a_store_that_always_settles_is_a_journal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_always_settles_is_an_index() {
     let (_dir, make) = stores(tiny());
-    assert_eq!(conformance::index_suite(&make).await, 33);
+    assert_eq!(conformance::index_suite(&make).await, 34);
 }

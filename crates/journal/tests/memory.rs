@@ -9,5 +9,5 @@ async fn the_memory_store_is_a_journal() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_memory_store_is_an_index() {
-    assert_eq!(conformance::index_suite(async || MemoryStore::new()).await, 33);
+    assert_eq!(conformance::index_suite(async || MemoryStore::new()).await, 34);
 }

@@ -67,6 +67,8 @@ fn query(filter: &Filter, after: Option<&Cursor>) -> (String, Vec<Value>) {
         from = "members AS m JOIN actors AS a ON a.id = m.actor";
         tests.push("m.principal = ?");
         values.push(text(member));
+    } else {
+        tests.push("a.private = 0");
     }
     let equal = [
         ("a.tenant = ?", filter.tenant.as_ref().map(|name| name.as_str())),

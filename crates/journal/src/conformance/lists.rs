@@ -113,6 +113,37 @@ pub(super) async fn members_follow_the_summary<S: Journal + Index>(store: Arc<S>
     }
 }
 
+pub(super) async fn private_rows_are_in_the_lists_of_their_members_alone<S: Journal + Index>(store: Arc<S>) {
+    let private = |private, members: &[&str]| says(Summary { private, ..summary("open", members) });
+    let mine = |name: &str| Filter { member: Some(name.into()), ..Filter::default() };
+    let open = Filter { status: Some("open".into()), ..Filter::default() };
+    let none = Vec::<String>::new();
+    for settle in [false, true] {
+        let mut writer = Writer::new(&format!("main/todo/{settle}"));
+        let id = writer.address.id.to_string();
+        let mut change = async |change: IndexChange| {
+            writer.change(&*store, change).await;
+            if settle {
+                store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+            }
+        };
+        change(private(true, &["ana"])).await;
+        assert_eq!(
+            (listed(&*store, &mine("ana")).await, listed(&*store, &mine("ben")).await),
+            (vec![id.clone()], none.clone())
+        );
+        for filter in [&Filter::default(), &open, &Filter { retired: true, ..Filter::default() }] {
+            assert_eq!(listed(&*store, filter).await, none, "{filter:?}");
+        }
+        change(private(false, &["ana"])).await;
+        assert_eq!((listed(&*store, &mine("ana")).await, listed(&*store, &open).await), (vec![id.clone()], vec![id]));
+        change(private(true, &[])).await;
+        assert_eq!((listed(&*store, &mine("ana")).await, listed(&*store, &open).await), (none.clone(), none.clone()));
+        let row = store.row(&writer.address).await.unwrap().unwrap();
+        assert!(row.summary.unwrap().private, "who asks for the row itself sees it");
+    }
+}
+
 pub(super) async fn the_newest_comes_first<S: Journal + Index>(store: Arc<S>) {
     let mut writers: Vec<Writer> = ["a", "b", "c"].map(|id| Writer::new(&format!("main/todo/{id}"))).into();
     for writer in &mut writers {

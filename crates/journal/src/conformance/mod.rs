@@ -113,6 +113,7 @@ pub async fn index_suite<S: Journal + Index>(make: impl AsyncFn() -> S) -> usize
             tasks::a_deleted_actor_has_no_tasks,
             lists::filters_select,
             lists::members_follow_the_summary,
+            lists::private_rows_are_in_the_lists_of_their_members_alone,
             lists::the_newest_comes_first,
             lists::the_highest_sort_comes_before_the_newest,
             lists::pages_are_whole_while_rows_change,

@@ -16,7 +16,7 @@ pub(super) fn wake(time: Option<u64>) -> IndexChange {
 
 pub(super) fn summary(status: &str, members: &[&str]) -> Summary {
     let members = members.iter().map(|&member| member.into()).collect();
-    Summary { title: "A title".into(), status: status.into(), members, sort: 0 }
+    Summary { title: "A title".into(), status: status.into(), members, ..Summary::default() }
 }
 
 pub(super) fn says(summary: Summary) -> IndexChange {

@@ -101,6 +101,6 @@ impl Actor for Counter {
     }
 
     fn summary(&self) -> Option<Summary> {
-        Some(Summary { title: format!("at {}", self.value), status: "open".into(), members: vec![], sort: 0 })
+        Some(Summary { title: format!("at {}", self.value), status: "open".into(), ..Summary::default() })
     }
 }
