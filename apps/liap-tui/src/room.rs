@@ -47,7 +47,7 @@ pub struct RoomConfig {
     pub mode: Mode,
     /// How fast the presentation is.
     pub pace: Pace,
-    /// In no list: only who has the code finds it.
+    /// In the lists of its players alone: others find it by its code.
     pub private: bool,
 }
 

@@ -151,6 +151,12 @@ limits! {
 
     /// Rows of one page.
     PAGE_MAX: usize = 200;
+    /// Rows of a page that names no number, and of a list that is followed: more than a screen shows, and with the most members still half a view.
+    LIST_ROWS: usize = 50;
+    /// A list that is followed is read, and told of, at most this often: a hundred rooms that change in one moment are one frame.
+    LIST_EVERY: Duration = Duration::from_millis(100);
+    /// A list that is followed is read this often though nothing was heard: for what other hosts wrote, and for who woke or fell asleep.
+    LIST_LOOK: Duration = Duration::from_secs(5);
     /// Events of one page, and of one `events` frame of a tail.
     EVENTS_PAGE_MAX: usize = 1000;
     /// Bytes of the commits of one such page, unless its first commit alone is larger: a thousand of the largest would be 350 MB in one frame.

@@ -10,6 +10,7 @@ pub mod follow;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod identity;
+mod lists;
 mod metrics;
 mod others;
 pub mod outlet;

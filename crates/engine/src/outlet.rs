@@ -36,6 +36,15 @@ pub enum Outgoing {
         /// The whole of it.
         whole: Arc<WholeView>,
     },
+    /// A change of a list. A slow connection may drop those that wait for the same list and send the newest snapshot instead.
+    List {
+        /// Which list.
+        list: Arc<str>,
+        /// The patch or snapshot that applies to what was sent before.
+        frame: Bytes,
+        /// The snapshot.
+        whole: Bytes,
+    },
 }
 
 /// A view at a position, serialised as a snapshot frame at most once for all who need it.

@@ -13,7 +13,7 @@ use dormouse_core::{Address, Kind, Name, Time, limits, record::Opened};
 use dormouse_journal::{Hints, Index, Journal, StoreError};
 use tokio::sync::{Notify, watch};
 
-use crate::{metrics::Meters, owner::LoadError, registry::Registry, task::Workers, world::World};
+use crate::{lists::Lists, metrics::Meters, owner::LoadError, registry::Registry, task::Workers, world::World};
 
 pub(crate) struct Shared {
     pub(crate) kinds: BTreeMap<Name, Arc<Kind>>,
@@ -25,6 +25,7 @@ pub(crate) struct Shared {
     /// Signs the tokens of tasks that are reported from elsewhere.
     pub(crate) report_key: [u8; 32],
     pub(crate) registry: Registry,
+    pub(crate) lists: Lists,
     pub(crate) meters: Meters,
     /// Somebody opened a task: the dispatcher need not wait for its next round.
     pub(crate) tasks_opened: Notify,
@@ -101,6 +102,7 @@ impl Shared {
             workers,
             report_key,
             registry: Registry::new(),
+            lists: Lists::default(),
             meters: Meters::new(),
             tasks_opened: Notify::new(),
             owners: Running::default(),

@@ -2,7 +2,11 @@
 //!
 //! What the engine refuses is not followed: nothing about such an actor may be asked for or told, not even whether it exists.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use dormouse_core::{
     Address, Code, Failure, Position,
@@ -10,6 +14,7 @@ use dormouse_core::{
         Action, As,
         client::{ClientFrame, From, Subscribe},
         glimpse::{Glimpse, glimpse},
+        list::{List, ListFrame},
         server::{Resumed, Said, ServerFrame},
     },
     limits,
@@ -32,6 +37,7 @@ pub(crate) struct Connection {
     outlet: Arc<dyn Outlet>,
     pace: Pace,
     followed: BTreeMap<(Address, As), Followed>,
+    lists: BTreeSet<List>,
     /// The actor that was named last: most clients talk to one.
     named: Option<(Box<str>, Address)>,
     _held: Held<String>,
@@ -70,7 +76,8 @@ impl Connection {
         let held = host.api.admission.enter(&session)?;
         let pace = host.api.admission.pace();
         let outlet: Arc<dyn Outlet> = outbound.clone();
-        Ok(Self { host, session, outbound, outlet, pace, followed: BTreeMap::new(), named: None, _held: held })
+        let (followed, lists) = Default::default();
+        Ok(Self { host, session, outbound, outlet, pace, followed, lists, named: None, _held: held })
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -125,6 +132,8 @@ impl Connection {
             // What is done once in a while is boxed: it would be a part of every idle connection's memory.
             ClientFrame::Subscribe(wanted) => Box::pin(self.subscribe(wanted)).await,
             ClientFrame::Unsubscribe { actor, of } => self.unsubscribe(&actor, of),
+            ClientFrame::SubscribeList { list, etag } => self.subscribe_list(list, etag),
+            ClientFrame::UnsubscribeList { list } => self.unsubscribe_list(&list),
             ClientFrame::Send { actor, id, command_id, command } => self.send(&actor, (id, command_id), command),
             ClientFrame::Signal { actor, signal } => {
                 let told = self.admit(&actor).and_then(|address| {
@@ -151,22 +160,27 @@ impl Connection {
     /// The actor's address, if this connection may ask anything of it now.
     fn admit(&mut self, actor: &str) -> Result<Address, Failure> {
         let address = self.address(actor)?;
-        self.check()?;
-        self.host.api.admission.spend(&self.session)?;
+        self.spend()?;
         Ok(address)
     }
 
+    /// Whether this connection may ask for anything now.
+    fn spend(&self) -> Result<(), Failure> {
+        self.check()?;
+        self.host.api.admission.spend(&self.session)
+    }
+
     fn error(&self, failure: &Failure, action: Option<Action>, actor: Option<&str>, of: Option<As>) {
-        self.refuse(&ServerFrame::Error { failure: Said::from(failure), action, actor, r#as: of }, failure.code);
+        self.refuse(ServerFrame::Error { failure: Said::from(failure), action, actor, r#as: of }.text(), failure.code);
     }
 
     fn reject(&self, failure: &Failure, actor: &str, command_id: &str) {
-        self.refuse(&ServerFrame::Rejected { actor, command_id, failure: Said::from(failure) }, failure.code);
+        self.refuse(ServerFrame::Rejected { actor, command_id, failure: Said::from(failure) }.text(), failure.code);
     }
 
     /// Answer with this frame; a session that is over ends the connection after it.
-    fn refuse(&self, frame: &ServerFrame<'_>, code: Code) {
-        self.outbound.frame(frame.text());
+    fn refuse(&self, frame: String, code: Code) {
+        self.outbound.frame(frame);
         if matches!(code, Code::TokenExpired | Code::Revoked) {
             self.outbound.end(code);
         }
@@ -177,10 +191,7 @@ impl Connection {
         self.settle();
         let admitted = self.admit(&wanted.actor).and_then(|address| {
             let known = self.followed.contains_key(&(address.clone(), wanted.of));
-            if !known && self.followed.len() >= limits::SUBSCRIPTIONS_MAX {
-                return Err(Code::TooManySubscriptions.into());
-            }
-            Ok(address)
+            self.has_room_for(known).map(|()| address)
         });
         let address = match admitted {
             Ok(address) => address,
@@ -204,6 +215,40 @@ impl Connection {
                 self.followed.entry(key).or_default().follower = Some(follower);
             }
         }
+    }
+
+    fn has_room_for(&self, known: bool) -> Result<(), Failure> {
+        let is_full = self.followed.len() + self.lists.len() >= limits::SUBSCRIPTIONS_MAX;
+        if is_full && !known { Err(Code::TooManySubscriptions.into()) } else { Ok(()) }
+    }
+
+    /// Follow a list. A second subscription to the same takes the place of the first.
+    pub(crate) fn subscribe_list(&mut self, list: List, etag: Option<String>) {
+        self.settle();
+        let Session { tenant, viewer, .. } = &self.session;
+        let watched = self.spend().and_then(|()| {
+            self.has_room_for(self.lists.contains(&list))?;
+            self.host.api.engine.watch_list(tenant, viewer, &list, etag, &self.outlet)
+        });
+        match watched {
+            Ok(()) => drop(self.lists.insert(list)),
+            Err(failure) => {
+                let action = Some(Action::Subscribe);
+                let frame = ListFrame::Error { failure: Said::from(&failure), action, list: &list };
+                self.refuse(frame.text(), failure.code);
+            }
+        }
+    }
+
+    fn unsubscribe_list(&mut self, list: &List) {
+        if self.lists.remove(list) {
+            self.leave_list(list);
+        }
+    }
+
+    fn leave_list(&self, list: &List) {
+        let Session { tenant, viewer, .. } = &self.session;
+        self.host.api.engine.unwatch_list(tenant, viewer, list, self.outbound.id());
     }
 
     fn follow(&self, address: Address, from: From) -> JoinHandle<()> {
@@ -288,5 +333,6 @@ impl Drop for Connection {
         for ((address, of), followed) in std::mem::take(&mut self.followed) {
             self.leave(&address, of, Followed { stands: true, ..followed });
         }
+        self.lists.iter().for_each(|list| self.leave_list(list));
     }
 }

@@ -178,6 +178,7 @@ fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
     });
     let routes = Router::new()
         .route("/v1/connect", get(socket::connect))
+        .route("/v1/{kind}/stream", get(stream::list))
         .route("/v1/{kind}/{id}/stream", get(stream::stream))
         .with_state(AppState { host: host.clone() })
         .route("/metrics", metrics)

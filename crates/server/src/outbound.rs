@@ -39,7 +39,11 @@ struct Queue {
 
 enum Waiting {
     Frame(Bytes),
-    View { actor: Arc<str>, frame: Bytes },
+    /// Of an actor or a list.
+    View {
+        of: Arc<str>,
+        frame: Bytes,
+    },
 }
 
 impl Waiting {
@@ -226,15 +230,18 @@ impl Queue {
         match outgoing {
             Outgoing::Passing(_) if self.is_crowded() => {}
             Outgoing::Frame(frame) | Outgoing::Passing(frame) => self.add(Waiting::Frame(frame)),
-            Outgoing::View { actor, frame, whole } => {
-                let mut frame = frame;
-                if self.is_crowded() {
-                    self.collapse(&actor);
-                    frame = whole.frame();
-                }
-                self.add(Waiting::View { actor, frame });
-            }
+            Outgoing::View { actor, frame, whole } => self.take_view(actor, frame, || whole.frame()),
+            // A list's name is JSON, which no actor's is.
+            Outgoing::List { list, frame, whole } => self.take_view(list, frame, || whole),
         }
+    }
+
+    fn take_view(&mut self, of: Arc<str>, mut frame: Bytes, whole: impl FnOnce() -> Bytes) {
+        if self.is_crowded() {
+            self.collapse(&of);
+            frame = whole();
+        }
+        self.add(Waiting::View { of, frame });
     }
 
     fn add(&mut self, waiting: Waiting) {
@@ -242,9 +249,9 @@ impl Queue {
         self.waiting.push_back(waiting);
     }
 
-    /// Views of this actor that still wait are superseded.
-    fn collapse(&mut self, actor: &Arc<str>) {
-        self.waiting.retain(|waiting| !matches!(waiting, Waiting::View { actor: of, .. } if of == actor));
+    /// Views of this actor or list that still wait are superseded.
+    fn collapse(&mut self, one: &Arc<str>) {
+        self.waiting.retain(|waiting| !matches!(waiting, Waiting::View { of, .. } if of == one));
         self.bytes = self.waiting.iter().map(Waiting::bytes).sum();
     }
 }
@@ -316,6 +323,24 @@ mod tests {
         assert_eq!((frames.len(), end), (4, None));
         assert_eq!((&*frames[0], &*frames[1]), ("patch 1 of counter/b", "passes"));
         assert!(frames[3].contains("\"snapshot\"") && frames[3].contains("1:4:"), "{}", frames[3]);
+    }
+
+    #[test]
+    fn a_crowded_queue_keeps_the_newest_of_each_list() {
+        let outbound = Outbound::new(ConnectionId(1));
+        let of = |status: &str, n: u64| Outgoing::List {
+            list: format!(r#"{{"kind":"counter","status":"{status}"}}"#).into(),
+            frame: format!("patch {n} of {status}").into(),
+            whole: format!("snapshot {n} of {status}").into(),
+        };
+        outbound.push(of("open", 1));
+        outbound.push(of("over", 1));
+        outbound.frame("x".repeat(CONNECTION_CROWDED_BYTES));
+        outbound.push(of("open", 2));
+        outbound.push(of("open", 3));
+        let (frames, end) = frames(&outbound);
+        assert_eq!((frames.len(), end), (3, None));
+        assert_eq!((&*frames[0], &*frames[2]), ("patch 1 of over", "snapshot 3 of open"));
     }
 
     #[test]

@@ -15,11 +15,12 @@ use dormouse_core::{
     frame::{
         As,
         client::{From, Subscribe},
+        list::List,
         server::{Resumed, Said, ServerFrame},
     },
 };
 use dormouse_engine::{
-    http::{InPath, Peer, Refused, bearer},
+    http::{InPath, Peer, Refused, bearer, is_set},
     identity::Session,
 };
 use serde::Deserialize;
@@ -52,21 +53,48 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let Query(wanted) = wanted.map_err(|_| Code::BadQuery)?;
-    if state.host.api.engine.is_draining() {
-        return Err(Refused(Failure::from(Code::Draining).retry_after(state.host.return_after())));
-    }
     let session = session(&state.host, peer, wanted.token.as_deref(), &headers)?;
     let actor = format!("{kind}/{id}");
     Address::in_tenant(&session.tenant, &actor).map_err(|_| Code::BadName)?;
     let from = resume(wanted.from.as_deref(), &headers)?;
     let subscribe = Subscribe { actor, of: wanted.of, from, etag: wanted.etag };
-    Ok(begin(&state.host, session, subscribe).await?)
+    let (mut connection, outbound) = connect(&state.host, session)?;
+    connection.subscribe(subscribe).await;
+    Ok(stream_of(&state.host, connection, outbound))
 }
 
-async fn begin(host: &Arc<Host>, session: Session, subscribe: Subscribe) -> Result<Response, Failure> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WantedList {
+    mine: Option<String>,
+    status: Option<String>,
+    etag: Option<String>,
+    token: Option<String>,
+}
+
+/// The same for a list. Where it stands is its etag, which is what the stream's ids are.
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Extension(Peer(peer)): Extension<Peer>,
+    InPath(kind): InPath<String>,
+    wanted: Result<Query<WantedList>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let Query(WantedList { mine, status, etag, token }) = wanted.map_err(|_| Code::BadQuery)?;
+    let session = session(&state.host, peer, token.as_deref(), &headers)?;
+    let kind = kind.parse().map_err(|_| Code::BadName)?;
+    let etag = last_event_id(&headers)?.map(str::to_owned).or(etag);
+    let (mut connection, outbound) = connect(&state.host, session)?;
+    connection.subscribe_list(List { kind, mine: is_set(mine.as_deref()), status }, etag);
+    Ok(stream_of(&state.host, connection, outbound))
+}
+
+fn connect(host: &Arc<Host>, session: Session) -> Result<(Connection, Arc<Outbound>), Failure> {
     let outbound = Outbound::new(host.next_connection());
-    let mut connection = Connection::new(host.clone(), session, outbound.clone())?;
-    connection.subscribe(subscribe).await;
+    Ok((Connection::new(host.clone(), session, outbound.clone())?, outbound))
+}
+
+fn stream_of(host: &Arc<Host>, connection: Connection, outbound: Arc<Outbound>) -> Response {
     let check = Instant::now() + connection.until_check();
     let streaming = Streaming { host: host.clone(), connection, outbound, check, ended: false };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
@@ -74,11 +102,14 @@ async fn begin(host: &Arc<Host>, session: Session, subscribe: Subscribe) -> Resu
     let mut response = Sse::new(stream).keep_alive(keep_alive).into_response();
     // Proxies that buffer would hold every event back.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 /// A header's token, or a ticket from the query: tokens never stand in an address.
 fn session(host: &Host, peer: IpAddr, ticket: Option<&str>, headers: &HeaderMap) -> Result<Session, Failure> {
+    if host.api.engine.is_draining() {
+        return Err(Failure::from(Code::Draining).retry_after(host.return_after()));
+    }
     let session = match (ticket, bearer(headers)) {
         (Some(ticket), _) => host.api.identity.redeem_ticket(ticket),
         (None, Some(token)) => host.api.identity.verify(token),
@@ -88,11 +119,15 @@ fn session(host: &Host, peer: IpAddr, ticket: Option<&str>, headers: &HeaderMap)
 }
 
 fn resume(from: Option<&str>, headers: &HeaderMap) -> Result<From, Failure> {
-    let last = headers.get("last-event-id").map(|value| value.to_str().map_err(|_| Code::BadPosition)).transpose()?;
-    match last.or(from) {
+    match last_event_id(headers)?.or(from) {
         None => Ok(From::Now),
         Some(text) => text.parse(),
     }
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    let last = headers.get("last-event-id").map(|value| value.to_str().map_err(|_| Code::BadPosition)).transpose()?;
+    Ok(last)
 }
 
 struct Streaming {
@@ -141,7 +176,7 @@ impl Streaming {
     }
 }
 
-/// The position that a frame brings its reader to: what `Last-Event-ID` will name. A `resumed` that announces more brings it nowhere yet:
+/// The position that a frame brings its reader to, of a list the etag: what `Last-Event-ID` will name. A `resumed` that announces more brings it nowhere yet:
 /// a stream that broke between the two would resume behind what was announced.
 fn position_of(frame: &str) -> Option<String> {
     #[derive(Deserialize)]
@@ -149,6 +184,7 @@ fn position_of(frame: &str) -> Option<String> {
         r#type: &'a str,
         kind: Option<Resumed>,
         position: Option<String>,
+        etag: Option<String>,
     }
     let placed: Placed<'_> = serde_json::from_str(frame).ok()?;
     let moves = match placed.r#type {
@@ -156,5 +192,5 @@ fn position_of(frame: &str) -> Option<String> {
         "resumed" => matches!(placed.kind, Some(Resumed::Current | Resumed::Gone)),
         _ => false,
     };
-    placed.position.filter(|_| moves)
+    placed.position.or(placed.etag).filter(|_| moves)
 }

@@ -5,10 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::As;
+use super::{As, list::List};
 use crate::{
     codes::{Code, Failure},
-    limits::{COMMAND_BYTES_MAX, FRAME_BYTES_MAX, SIGNAL_BYTES_MAX, SUBSCRIPTIONS_MAX},
+    limits::{COMMAND_BYTES_MAX, FRAME_BYTES_MAX, SIGNAL_BYTES_MAX, SUBSCRIPTIONS_MAX, SUMMARY_TEXT_BYTES_MAX},
     outbox::{CommandId, OutboxId},
     position::Position,
     strict,
@@ -32,6 +32,18 @@ pub enum ClientFrame {
         actor: String,
         /// Which of the two.
         of: As,
+    },
+    /// Tell me of this list.
+    SubscribeList {
+        /// Which.
+        list: List,
+        /// The etag of the view that the client holds.
+        etag: Option<String>,
+    },
+    /// Cease to.
+    UnsubscribeList {
+        /// Which.
+        list: List,
     },
     /// Give the actor this command.
     Send {
@@ -101,6 +113,7 @@ struct Flat<'a> {
     token: Option<String>,
     outbox: Option<Cow<'a, str>>,
     actor: Option<String>,
+    list: Option<Listed>,
     #[serde(rename = "as")]
     of: Option<As>,
     from: Option<Cow<'a, str>>,
@@ -113,21 +126,44 @@ struct Flat<'a> {
     positions: Option<BTreeMap<String, Cow<'a, str>>>,
 }
 
+/// A list as it stands in a frame.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    kind: String,
+    #[serde(default)]
+    mine: bool,
+    status: Option<String>,
+}
+
+impl TryFrom<Listed> for List {
+    type Error = Code;
+
+    fn try_from(Listed { kind, mine, status }: Listed) -> Result<Self, Code> {
+        // No row has a longer one, and a connection keeps each list that it follows.
+        if status.as_ref().is_some_and(|status| status.len() > SUMMARY_TEXT_BYTES_MAX) {
+            return Err(Code::TooLarge);
+        }
+        Ok(Self { kind: kind.parse().map_err(|_| Code::BadName)?, mine, status })
+    }
+}
+
 /// A field that is there is there, also if it is `null`.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Fields in the order of [`Flat::given`].
-const FIELDS: [&str; 10] =
-    ["token", "outbox", "actor", "as", "from", "etag", "command_id", "command", "signal", "positions"];
+const FIELDS: [&str; 11] =
+    ["token", "outbox", "actor", "list", "as", "from", "etag", "command_id", "command", "signal", "positions"];
 
 impl Flat<'_> {
-    fn given(&self) -> [bool; 10] {
+    fn given(&self) -> [bool; 11] {
         [
             self.token.is_some(),
             self.outbox.is_some(),
             self.actor.is_some(),
+            self.list.is_some(),
             self.of.is_some(),
             self.from.is_some(),
             self.etag.is_some(),
@@ -162,10 +198,7 @@ pub fn parse(text: &str) -> Result<ClientFrame, Failure> {
     match &*flat.action {
         "hello" => hello(flat),
         "subscribe" => subscribe(flat),
-        "unsubscribe" => {
-            flat.only(&["actor", "as"])?;
-            Ok(ClientFrame::Unsubscribe { actor: required(flat.actor, "actor")?, of: flat.of.unwrap_or_default() })
-        }
+        "unsubscribe" => unsubscribe(flat),
         "send" => send(flat),
         "signal" => signal(flat),
         "ping" => ping(flat),
@@ -193,6 +226,10 @@ fn hello(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
 }
 
 fn subscribe(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    if flat.list.is_some() {
+        flat.only(&["list", "etag"])?;
+        return Ok(ClientFrame::SubscribeList { list: required(flat.list, "list")?.try_into()?, etag: flat.etag });
+    }
     flat.only(&["actor", "as", "from", "etag"])?;
     let from = flat.from.map_or(Ok(From::Now), |text| text.parse())?;
     Ok(ClientFrame::Subscribe(Subscribe {
@@ -201,6 +238,15 @@ fn subscribe(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
         from,
         etag: flat.etag,
     }))
+}
+
+fn unsubscribe(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
+    if flat.list.is_some() {
+        flat.only(&["list"])?;
+        return Ok(ClientFrame::UnsubscribeList { list: required(flat.list, "list")?.try_into()? });
+    }
+    flat.only(&["actor", "as"])?;
+    Ok(ClientFrame::Unsubscribe { actor: required(flat.actor, "actor")?, of: flat.of.unwrap_or_default() })
 }
 
 fn send(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
@@ -248,7 +294,7 @@ mod tests {
 
     #[test]
     fn bad_frames_are_answered_by_number() {
-        let cases: [(&str, Code); 14] = [
+        let cases: [(&str, Code); 23] = [
             ("", Code::BadJson),
             ("[]", Code::BadFrame),
             ("{}", Code::BadFrame),
@@ -260,6 +306,15 @@ mod tests {
             (r#"{"action":"subscribe"}"#, Code::BadFrame),
             (r#"{"action":"subscribe","actor":"a/b","from":"1:-2:x"}"#, Code::BadPosition),
             (r#"{"action":"subscribe","actor":"a/b","as":"dream"}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","list":"todo"}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","list":{}}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","list":{"kind":"to do"}}"#, Code::BadName),
+            (r#"{"action":"subscribe","list":{"kind":"todo","mine":1}}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","list":{"kind":"todo","tenant":"x"}}"#, Code::UnknownField),
+            (r#"{"action":"subscribe","list":{"kind":"todo"},"actor":"a/b"}"#, Code::UnknownField),
+            (r#"{"action":"subscribe","list":{"kind":"todo"},"from":"start"}"#, Code::UnknownField),
+            (r#"{"action":"unsubscribe","list":{"kind":"todo"},"etag":"x"}"#, Code::UnknownField),
+            (r#"{"action":"signal","list":{"kind":"todo"},"signal":1}"#, Code::UnknownField),
             (r#"{"action":"ping","positions":{"a/b":"9"}}"#, Code::BadPosition),
             (r#"{"action":7}"#, Code::BadFrame),
             (r#"{"action":"ping","action":"ping"}"#, Code::DuplicateKey),
@@ -277,6 +332,27 @@ mod tests {
         };
         assert!(parse(&frame(FRAME_BYTES_MAX)).is_ok());
         assert_eq!(parse(&frame(FRAME_BYTES_MAX + 1)).unwrap_err().code, Code::TooLarge);
+    }
+
+    #[test]
+    fn a_list_is_its_kind_and_what_it_leaves_out() {
+        let text = r#"{"action":"subscribe","list":{"status":"open","kind":"todo","mine":true},"etag":"x"}"#;
+        let ClientFrame::SubscribeList { list, etag } = parse(text).unwrap() else { panic!("a list") };
+        let said = serde_json::to_string(&list).unwrap();
+        assert_eq!((said.as_str(), etag.as_deref()), (r#"{"kind":"todo","mine":true,"status":"open"}"#, Some("x")));
+        let text = r#"{"action":"unsubscribe","list":{"kind":"todo","mine":false}}"#;
+        let ClientFrame::UnsubscribeList { list } = parse(text).unwrap() else { panic!("a list") };
+        assert_eq!(serde_json::to_string(&list).unwrap(), r#"{"kind":"todo"}"#);
+    }
+
+    #[test]
+    fn a_status_at_the_limit_is_taken_and_one_byte_more_is_not() {
+        let frame = |bytes| {
+            let status = "x".repeat(bytes);
+            format!(r#"{{"action":"subscribe","list":{{"kind":"todo","status":"{status}"}}}}"#)
+        };
+        assert!(parse(&frame(SUMMARY_TEXT_BYTES_MAX)).is_ok());
+        assert_eq!(parse(&frame(SUMMARY_TEXT_BYTES_MAX + 1)).unwrap_err().code, Code::TooLarge);
     }
 
     #[test]

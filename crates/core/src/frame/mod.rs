@@ -1,7 +1,8 @@
-//! The frames of the wire: what clients may say ([`client`]) and what hosts answer ([`server`]). See `docs/protocol.md`.
+//! The frames of the wire: what clients may say ([`client`]) and what hosts answer ([`server`], [`list`]). See `docs/protocol.md`.
 
 pub mod client;
 pub mod glimpse;
+pub mod list;
 pub mod server;
 
 use schemars::JsonSchema;

@@ -10,13 +10,14 @@ use axum::{
 };
 use dormouse_core::{
     Address, Code, Failure, Hash, Name, Stimulus,
-    limits::{COMMAND_BYTES_MAX, EVENTS_PAGE_MAX, PAGE_MAX, SIGNAL_BYTES_MAX},
+    frame::list::List,
+    limits::{COMMAND_BYTES_MAX, EVENTS_PAGE_MAX, LIST_ROWS, PAGE_MAX, SIGNAL_BYTES_MAX},
     outbox::CommandId,
     position::Position,
     record::Parked,
     strict,
 };
-use dormouse_journal::{Filter, Row, index::Cursor};
+use dormouse_journal::index::Cursor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
@@ -24,7 +25,7 @@ use super::{
     Api, Refused,
     session::{InPath, Signed, body, parsed},
 };
-use crate::{identity::Session, owner::Looked};
+use crate::{identity::Session, lists::rows, owner::Looked};
 
 type Shared = State<Arc<Api>>;
 
@@ -252,24 +253,19 @@ pub(super) async fn list(
     api.engine.kind(&kind)?;
     let after = listing.after.as_deref();
     check_cursor(&session, after)?;
-    let mine = listing.mine.is_some_and(|mine| mine != "false");
-    let filter = Filter {
-        tenant: Some(session.tenant.clone()),
-        kind: Some(kind),
-        status: listing.status,
-        member: mine.then(|| session.viewer.principal.id.clone()),
-        retired: false,
-    };
-    let limit = listing.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let page = api.engine.store().index.list(&filter, after, limit).await;
-    let page = page.map_err(|_| Failure::from(Code::Unavailable).retry_after(1_000))?;
-    // An actor without a summary is not listed: its rules have not said that it may be known of.
-    let rows: Vec<Value> = page.rows.iter().filter(|row| row.summary.is_some()).map(|row| line(&api, row)).collect();
-    let mut said = json!({ "rows": rows });
+    let list = List { kind, mine: is_set(listing.mine.as_deref()), status: listing.status };
+    let limit = listing.limit.unwrap_or(LIST_ROWS);
+    let page = api.engine.list(&session.tenant, &session.viewer, &list, after, limit).await?;
+    let mut said = json!({ "rows": rows(&api.engine.shared, &page).collect::<Vec<_>>() });
     if let Some(next) = page.next {
         said["next"] = next.into();
     }
     Ok(Json(said))
+}
+
+/// A parameter that is there is set, unless it says that it is not.
+pub fn is_set(parameter: Option<&str>) -> bool {
+    parameter.is_some_and(|text| text != "false")
 }
 
 /// A `next` of this tenant's lists. The filter holds the tenant as well; this says so instead of answering with an empty page.
@@ -277,23 +273,4 @@ fn check_cursor(session: &Session, after: Option<&str>) -> Result<(), Failure> {
     let Some(text) = after else { return Ok(()) };
     let cursor: Cursor = text.parse().map_err(|_| Code::BadQuery)?;
     if cursor.address.tenant == session.tenant { Ok(()) } else { Err(Code::BadQuery.into()) }
-}
-
-fn line(api: &Api, row: &Row) -> Value {
-    let summary = row.summary.clone().unwrap_or_default();
-    let mut line = json!({
-        "kind": row.address.kind,
-        "id": row.address.id,
-        "title": summary.title,
-        "status": summary.status,
-        "members": summary.members,
-        "position": row.position,
-        "created_at": row.created,
-        "updated_at": row.updated,
-        "awake": api.engine.is_awake(&row.address),
-    });
-    if let Some(wake) = row.wake {
-        line["next_wake"] = json!(wake);
-    }
-    line
 }

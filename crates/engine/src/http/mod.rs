@@ -29,6 +29,7 @@ use dormouse_journal::index::ACTIVITY_BUCKET_MS;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use actors::is_set;
 pub use answer::Refused;
 pub use session::{InPath, Signed, bearer, body};
 pub use welcome::welcome;

@@ -81,6 +81,10 @@ impl Owner {
             return;
         }
         self.durable = run.head;
+        // Before anybody hears of the commit: who asks for a list then finds it changed.
+        if run.index.retired || run.index.summary.is_some() {
+            self.shared.lists.changed(&self.address, run.index.summary.iter().flatten().next());
+        }
         self.watchers.turn(sights);
         for item in items {
             self.let_out(item, &publishes);

@@ -278,11 +278,12 @@ impl Owner {
         }
         let wake = settled.wake.map(|due| self.clock.on_the_wall(due, wall));
         if row.wake != wake || row.summary != settled.summary || row.present != settled.present {
-            let (wake, summary, present) = (Some(wake), Some(settled.summary), Some(settled.present));
+            let (wake, summary, present) = (Some(wake), Some(settled.summary.clone()), Some(settled.present));
             let change = IndexChange { wake, summary, present, ..IndexChange::default() };
             let at = self.durable.position();
-            if let Err(error) = self.shared.index.reindex(&self.address, at, change).await {
-                tracing::warn!(address = %self.address, %error, "the index could not be told");
+            match self.shared.index.reindex(&self.address, at, change).await {
+                Ok(()) => self.shared.lists.changed(&self.address, settled.summary.as_ref()),
+                Err(error) => tracing::warn!(address = %self.address, %error, "the index could not be told"),
             }
         }
     }

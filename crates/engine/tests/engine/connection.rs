@@ -191,7 +191,10 @@ impl Outlet for Inner {
         if *self.pace.borrow() == Pace::Gone {
             return;
         }
-        let (Outgoing::Frame(bytes) | Outgoing::Passing(bytes) | Outgoing::View { frame: bytes, .. }) = &outgoing;
+        let (Outgoing::Frame(bytes)
+        | Outgoing::Passing(bytes)
+        | Outgoing::View { frame: bytes, .. }
+        | Outgoing::List { frame: bytes, .. }) = &outgoing;
         let text = std::str::from_utf8(bytes).unwrap();
         let frame: Value = serde_json::from_str(text).unwrap();
         let mut got = self.got();

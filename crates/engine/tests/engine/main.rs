@@ -6,6 +6,7 @@
 mod actors;
 mod bounds;
 mod connection;
+mod lists;
 mod log;
 mod properties;
 #[cfg(feature = "http")]

@@ -29,6 +29,8 @@ pub struct Disk {
     hides_snapshots: Arc<AtomicBool>,
     kept: Arc<Mutex<Option<StoredSnapshot>>>,
     appends_left: Arc<AtomicUsize>,
+    lists_read: Arc<AtomicUsize>,
+    refuses_lists: Arc<AtomicBool>,
 }
 
 /// No script has as many appends. Beyond it nothing comes back, so that an actor that writes without end ends its test.
@@ -47,7 +49,19 @@ impl Disk {
             hides_snapshots: Arc::default(),
             kept: Arc::default(),
             appends_left: Arc::new(AtomicUsize::new(APPENDS_MAX)),
+            lists_read: Arc::default(),
+            refuses_lists: Arc::default(),
         }
+    }
+
+    /// How many lists were read so far.
+    pub fn lists_read(&self) -> usize {
+        self.lists_read.load(Ordering::Relaxed)
+    }
+
+    /// Whether lists cannot be read from now on.
+    pub fn refuse_lists(&self, refused: bool) {
+        self.refuses_lists.store(refused, Ordering::Relaxed);
     }
 
     /// This test has more appends than others.
@@ -210,6 +224,10 @@ impl Index for Line {
     }
 
     async fn list(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+        self.disk.lists_read.fetch_add(1, Ordering::Relaxed);
+        if self.disk.refuses_lists.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("the test asked for this".into()));
+        }
         self.pass(self.disk.store.list(filter, after, limit)).await
     }
 

@@ -143,7 +143,7 @@ export interface LiapTuiConfig {
   name?: string | null;
   pace?: Pace;
   /**
-   * In no list: only who has the code finds it.
+   * In the lists of its players alone: others find it by its code.
    */
   private?: boolean;
 }

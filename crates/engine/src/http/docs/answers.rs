@@ -153,7 +153,7 @@ pub(super) struct Page {
 
 /// One actor of a list.
 #[derive(JsonSchema)]
-struct Row {
+pub(super) struct Row {
     kind: Name,
     id: Name,
     title: String,
@@ -161,6 +161,11 @@ struct Row {
     status: String,
     /// Ids of the principals whose own list shows it.
     members: Vec<String>,
+    /// Lists are in the order of this, highest first, then newest first.
+    sort: i64,
+    /// Only its members see it, in their own list.
+    #[schemars(skip_serializing_if = "absent")]
+    private: bool,
     position: Position,
     created_at: Time,
     updated_at: Time,

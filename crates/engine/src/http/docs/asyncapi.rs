@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     VERSION,
     book::{Book, KindSchemas},
-    frames::{ClientFrame, ServerFrame},
+    frames::{ClientFrame, ClientListFrame, ServerFrame, ServerListFrame},
     text,
 };
 
@@ -40,10 +40,12 @@ type Carried = fn(&KindSchemas) -> (&'static str, &Value);
 pub(super) fn asyncapi<'a>(app: &str, kinds: impl IntoIterator<Item = &'a Kind>) -> Value {
     let mut book = Book::new(SchemaSettings::draft07());
     let kinds = book.kinds(kinds);
-    let client =
+    let mut client =
         messages("client", "action", &book.plain::<ClientFrame>(), ("send", |kind| ("command", &kind.command)), &kinds);
-    let host =
+    client.extend(list_messages("client", "action", &book.plain::<ClientListFrame>()));
+    let mut host =
         messages("host", "type", &book.plain::<ServerFrame>(), ("snapshot", |kind| ("view", &kind.view)), &kinds);
+    host.extend(list_messages("host", "type", &book.plain::<ServerListFrame>()));
     let in_channel: Map<String, Value> = client
         .iter()
         .chain(&host)
@@ -109,6 +111,15 @@ fn messages(
         }));
     }
     messages
+}
+
+/// The messages of one side about lists.
+fn list_messages(side: &str, tag_field: &str, frames: &Value) -> Vec<Message> {
+    let message = |frame: &Value| {
+        let tag = frame["properties"][tag_field]["const"].as_str().unwrap_or_default().to_owned();
+        Message { name: format!("{side}.{tag}_list"), tag, payload: frame.clone() }
+    };
+    frames["oneOf"].as_array().into_iter().flatten().map(message).collect()
 }
 
 fn actor_of(kind: &KindSchemas) -> Value {

@@ -17,7 +17,10 @@ use dormouse_core::{
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::text::{Actor, CodeName, CodeNumber, CommandId, Etag, From, Outbox, Position};
+use super::{
+    answers::Row,
+    text::{Actor, CodeName, CodeNumber, CommandId, Etag, From, Name, Outbox, Position},
+};
 
 /// A frame from the client.
 #[derive(JsonSchema)]
@@ -70,6 +73,74 @@ pub(super) enum ClientFrame {
         #[schemars(skip_serializing_if = "absent")]
         positions: BTreeMap<String, Position>,
     },
+}
+
+/// A frame about a list from the client.
+#[derive(JsonSchema)]
+#[schemars(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ClientListFrame {
+    /// Tell me of the first rows of this list.
+    Subscribe {
+        list: List,
+        /// Of the view that the client holds.
+        #[schemars(skip_serializing_if = "absent")]
+        etag: String,
+    },
+    /// Tell me of it no more.
+    Unsubscribe { list: List },
+}
+
+/// Which rows: what `GET /v1/{kind}` takes as its path and query.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct List {
+    kind: Name,
+    /// Only those whose `members` name me.
+    #[schemars(skip_serializing_if = "absent")]
+    mine: bool,
+    /// Only those of this status.
+    #[schemars(skip_serializing_if = "absent")]
+    status: String,
+}
+
+/// A frame about a list from the host.
+#[derive(JsonSchema)]
+#[schemars(tag = "type", rename_all = "snake_case")]
+pub(super) enum ServerListFrame {
+    /// The answer to a subscription: whether what the client holds is still the list.
+    Resumed { list: List, kind: ListResumed },
+    /// The first rows.
+    Snapshot { list: List, etag: Etag, view: ListView },
+    /// The view of `base` becomes that of `etag`.
+    Patch { list: List, base: Etag, etag: Etag, ops: Vec<Op> },
+    /// A subscription was refused; the connection stays.
+    Error {
+        #[schemars(flatten)]
+        notice: Notice,
+        /// What it answers.
+        #[schemars(skip_serializing_if = "absent")]
+        action: Action,
+        list: List,
+    },
+}
+
+/// How a subscription to a list was answered.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub(super) enum ListResumed {
+    /// The view that the client holds is that of now.
+    Current,
+    /// The view follows.
+    Snapshot,
+}
+
+/// The first rows of a list, by id. Their order is that of `sort`, then `updated_at`, then `id`, the highest first.
+#[derive(JsonSchema)]
+pub(super) struct ListView {
+    rows: BTreeMap<String, Row>,
+    /// There are more rows: `after` of the request that asks for them.
+    #[schemars(skip_serializing_if = "absent")]
+    next: String,
 }
 
 /// A frame from the host.

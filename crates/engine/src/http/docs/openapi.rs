@@ -130,6 +130,7 @@ fn kind_paths(book: &mut Book, kind: &KindSchemas) -> Vec<(String, Path)> {
     let base = format!("/v1/{}", kind.name);
     vec![
         (base.clone(), vec![("get", list(book, kind)), ("post", create(book, kind))]),
+        (format!("{base}/stream"), vec![("get", stream_list(book, kind))]),
         (format!("{base}/{{id}}"), vec![("get", look(book, kind)), ("delete", retire(book, kind))]),
         (format!("{base}/{{id}}/commands"), vec![("post", command(book, kind))]),
         (format!("{base}/{{id}}/events"), vec![("get", events(book, kind))]),
@@ -142,16 +143,46 @@ fn kind_paths(book: &mut Book, kind: &KindSchemas) -> Vec<(String, Path)> {
 
 fn list(book: &mut Book, kind: &KindSchemas) -> Value {
     let parameters = [
-        query("mine", "Only those whose `members` name me.", json!({ "type": "boolean", "default": false })),
-        query("status", "Only those of this status.", json!({ "type": "string" })),
+        mine(),
+        status(),
         query(
             "limit",
             "Rows of the page; more or fewer than may be are taken for the nearest.",
-            count(1, limits::PAGE_MAX, 50),
+            count(1, limits::PAGE_MAX, limits::LIST_ROWS),
         ),
         query("after", "The `next` of the page before.", json!({ "type": "string" })),
     ];
     of_kind(kind, "list", "List actors, newest first", parameters, ("200", json_of::<Page>(book)))
+}
+
+fn mine() -> Value {
+    query("mine", "Only those whose `members` name me.", json!({ "type": "boolean", "default": false }))
+}
+
+fn status() -> Value {
+    query("status", "Only those of this status.", json!({ "type": "string" }))
+}
+
+fn stream_list(book: &mut Book, kind: &KindSchemas) -> Value {
+    let parameters = [
+        mine(),
+        status(),
+        query("etag", "Of the view that you hold.", book.named::<Etag>()),
+        ticket(),
+        header("Last-Event-ID", "The etag of the view that you hold; counts before `etag`.", book.named::<Etag>()),
+    ];
+    of_kind(kind, "stream_list", "Follow the first rows of a list", parameters, ("200", frames("its etag")))
+}
+
+fn ticket() -> Value {
+    query("token", "A ticket, where no header can be sent.", json!({ "type": "string" }))
+}
+
+/// An answer that does not end, with these ids.
+fn frames(id: &str) -> Value {
+    let frames =
+        format!("Frames of asyncapi.json, one a message as `data`, with {id} as `id`; a comment every 15 seconds.");
+    answer(&frames, "text/event-stream", json!({ "type": "string" }))
 }
 
 fn create(book: &mut Book, kind: &KindSchemas) -> Value {
@@ -213,13 +244,10 @@ fn stream(book: &mut Book, kind: &KindSchemas) -> Value {
         query("as", "What to follow.", follow),
         query("from", "Where to resume.", book.named::<From>()),
         query("etag", "Of the view that you hold.", book.named::<Etag>()),
-        query("token", "A ticket, where no header can be sent.", json!({ "type": "string" })),
+        ticket(),
         header("Last-Event-ID", "Where to resume; counts before `from`.", book.named::<Position>()),
     ];
-    let frames =
-        "Frames of asyncapi.json, one a message as `data`, with its position as `id`; a comment every 15 seconds.";
-    let frames = answer(frames, "text/event-stream", json!({ "type": "string" }));
-    of_actor(kind, "stream", "Follow an actor", parameters, ("200", frames))
+    of_actor(kind, "stream", "Follow an actor", parameters, ("200", frames("its position")))
 }
 
 fn with_view(mut schema: Value, kind: &KindSchemas) -> Value {

@@ -6,6 +6,7 @@ use dormouse_core::{
     Code, Failure, Position, Principal, Time,
     frame::{
         Action, As, client,
+        list::{List, ListFrame},
         server::{About, Bounds, Identity, Resumed, Revealed, Said, ServerFrame},
     },
     outbox::{CommandId, OutboxId},
@@ -20,10 +21,16 @@ fn document() -> Value {
 }
 
 fn fixtures() -> Vec<(String, String, Value)> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fixtures/frames.json");
-    let fixtures: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let read = |file: &str| -> Vec<Value> {
+        let path = format!("{}/../../docs/fixtures/{file}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    fixtures.into_iter().map(|f| (text(&f["name"]), text(&f["direction"]), f["frame"].clone())).collect()
+    read("frames")
+        .into_iter()
+        .chain(read("lists"))
+        .map(|f| (text(&f["name"]), text(&f["direction"]), f["frame"].clone()))
+        .collect()
 }
 
 /// The document with a validator for each of its messages, as `client.` or `host.`, and the action or type.
@@ -52,7 +59,10 @@ fn every_fixture_is_one_message() {
     for (name, direction, frame) in fixtures() {
         let (side, tag) = if direction == "client" { ("client.", "action") } else { ("host.", "type") };
         // A ping's positions and a signal may be of any kind; a command and a view are checked against that of `todo`.
-        assert_eq!(messages.taken_by(side, &frame), [frame[tag].as_str().unwrap()], "{name}");
+        // An `error` about a list is also one about nothing that is named.
+        let mut taken = messages.taken_by(side, &frame);
+        taken.dedup();
+        assert_eq!(taken, [frame[tag].as_str().unwrap()], "{name}");
     }
 }
 
@@ -85,9 +95,20 @@ fn the_parser_and_the_schema_want_the_same_fields() {
             continue;
         }
         agree(&frame, &name);
-        for extra in
-            ["color", "token", "outbox", "actor", "as", "from", "etag", "command_id", "command", "signal", "positions"]
-        {
+        for extra in [
+            "color",
+            "token",
+            "outbox",
+            "actor",
+            "list",
+            "as",
+            "from",
+            "etag",
+            "command_id",
+            "command",
+            "signal",
+            "positions",
+        ] {
             let mut more = frame.clone();
             if more.get(extra).is_none() {
                 more[extra] = value_for(extra);
@@ -113,6 +134,7 @@ fn value_for(field: &str) -> Value {
         "command_id" => json!("0-a:1"),
         "command" => json!({ "type": "add", "text": "a" }),
         "positions" => json!({}),
+        "list" => json!({ "kind": "todo" }),
         "outbox" => json!("0-a"),
         _ => json!("a3f1c2d4e5b60719"),
     }
@@ -198,6 +220,30 @@ fn variants(see: &mut dyn FnMut(&ServerFrame<'_>, &ServerFrame<'_>)) {
     both(rejected(&reasoned), rejected(&bare));
 }
 
+/// Every variant about a list, as [`variants`].
+fn list_variants(see: &mut dyn FnMut(&ListFrame<'_>, &ListFrame<'_>)) {
+    let list = List { mine: true, status: Some("open".into()), ..List::of("todo".parse().unwrap()) };
+    let (list, etag) = (&list, "a3f1c2d4e5b60719");
+    let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+    let (view, ops) = (raw(r#"{"rows":{}}"#), raw(r#"[{"op":"remove","path":"/rows/a"}]"#));
+    let mut one = |frame: ListFrame<'_>| see(&frame, &frame);
+    one(ListFrame::Resumed { list, kind: Resumed::Current });
+    one(ListFrame::Snapshot { list, etag, view: &view });
+    one(ListFrame::Patch { list, base: etag, etag, ops: &ops });
+    let (full, bare) = (Failure::from(Code::Unavailable).retry_after(1_000), Failure::from(Code::NotFound));
+    let error = |failure, action| ListFrame::Error { failure: Said::from(failure), action, list };
+    see(&error(&full, Some(Action::Subscribe)), &error(&bare, None));
+}
+
+fn list_tag(frame: &ListFrame<'_>) -> &'static str {
+    match frame {
+        ListFrame::Resumed { .. } => "resumed",
+        ListFrame::Snapshot { .. } => "snapshot",
+        ListFrame::Patch { .. } => "patch",
+        ListFrame::Error { .. } => "error",
+    }
+}
+
 /// Without a catch-all arm: a new variant must be added here, and so to `variants` and to the schemas.
 fn tag(frame: &ServerFrame<'_>) -> &'static str {
     match frame {
@@ -219,24 +265,23 @@ fn tag(frame: &ServerFrame<'_>) -> &'static str {
 #[test]
 fn what_the_core_writes_has_exactly_the_fields_of_its_schema() {
     let document = document();
+    let messages = document["components"]["messages"].as_object().unwrap();
     let mut seen = BTreeSet::new();
-    variants(&mut |full, bare| {
-        let tag = tag(full);
-        let messages = document["components"]["messages"].as_object().unwrap().values();
-        let payload = messages.filter(|message| message["title"].as_str().unwrap().starts_with("host."));
-        let payload = payload.clone().find(|message| message["name"] == tag).unwrap()["payload"].clone();
-        let (full, bare): (Value, Value) =
-            (serde_json::from_str(&full.text()).unwrap(), serde_json::from_str(&bare.text()).unwrap());
-        check(&document, &payload, &full, tag);
-        check(&document, &payload, &bare, tag);
-        assert_eq!(names(&full), names(&payload["properties"]), "{tag}");
+    let mut written = |title: &str, full: &str, bare: &str| {
+        // The frame that carries a view is one message for each kind.
+        let payload = messages.get(title).or(messages.get(&format!("{title}.todo"))).unwrap()["payload"].clone();
+        let (full, bare): (Value, Value) = (serde_json::from_str(full).unwrap(), serde_json::from_str(bare).unwrap());
+        check(&document, &payload, &full, title);
+        check(&document, &payload, &bare, title);
+        assert_eq!(names(&full), names(&payload["properties"]), "{title}");
         let required: BTreeSet<String> = serde_json::from_value(payload["required"].clone()).unwrap();
-        assert_eq!(names(&bare), required, "{tag}");
-        seen.insert(tag.to_owned());
-    });
-    let messages = document["components"]["messages"].as_object().unwrap().values();
-    let host = messages.filter(|message| message["title"].as_str().unwrap().starts_with("host."));
-    assert_eq!(seen, host.map(|message| message["name"].as_str().unwrap().to_owned()).collect());
+        assert_eq!(names(&bare), required, "{title}");
+        seen.insert(title.to_owned());
+    };
+    variants(&mut |full, bare| written(&format!("host.{}", tag(full)), &full.text(), &bare.text()));
+    list_variants(&mut |full, bare| written(&format!("host.{}_list", list_tag(full)), &full.text(), &bare.text()));
+    let host = messages.keys().filter(|title| title.starts_with("host."));
+    assert_eq!(seen, host.map(|title| title.trim_end_matches(".todo").to_owned()).collect());
 }
 
 fn names(object: &Value) -> BTreeSet<String> {

@@ -127,6 +127,7 @@ async fn every_answer_fits_the_document() {
             "get /metrics",
             "post /v1/principals/{id}/revoke",
             "post /v1/reports",
+            "get /v1/todo/stream",
             "post /v1/todo/{id}/redrive",
             "get /v1/todo/{id}/stream"
         ]
