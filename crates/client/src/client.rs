@@ -1,6 +1,11 @@
 //! The client as the application sees it: where it connects, as whom, and how it stands.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use serde::Deserialize;
@@ -8,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    driver::{Call, Driver, Face, Telling},
+    driver::{Call, Driver, Face, Left, Telling},
     fault::{Action, Fault},
     frame::{Identity, Signal},
     handle::{ActorKind, Json},
@@ -96,6 +101,7 @@ pub(crate) struct Shared {
     status: watch::Receiver<Status>,
     face: watch::Receiver<Face>,
     pub(crate) signals: broadcast::Sender<Signal>,
+    left: Mutex<Vec<Left>>,
     pub(crate) http: Arc<Http>,
 }
 
@@ -146,8 +152,8 @@ impl Client {
         let (face, face_seen) = watch::channel(Face::of(&session));
         let signals = broadcast::Sender::new(SIGNALS_HELD_MAX);
         let telling = Telling { status, face, signals: signals.clone() };
-        Driver::spawn(session, http.clone(), storage, telling, called);
-        let shared = Shared { calls, status: status_seen, face: face_seen, signals, http };
+        let left = Mutex::new(Driver::spawn(session, http.clone(), storage, telling, called));
+        let shared = Shared { calls, status: status_seen, face: face_seen, signals, left, http };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -223,6 +229,12 @@ impl Shared {
     /// The task lives as long as this does, unless its runtime is gone; then nothing can be done for anybody.
     pub(crate) fn tell(&self, call: Call) {
         let _ = self.calls.send(call);
+    }
+
+    /// The commands of this actor that an earlier process left, for the first who asks.
+    pub(crate) fn left_of(&self, actor: &str) -> Vec<Left> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.extract_if(.., |it| *it.kept.actor == *actor).collect()
     }
 
     pub(crate) fn face(&self) -> Face {

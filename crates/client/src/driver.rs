@@ -21,7 +21,7 @@ use crate::{
     frame::{As, Bounds, ClientFrame, Identity, Signal},
     http::Http,
     limits::{BATCH_MAX, HEARD_FRAMES_MAX, LINE_FRAMES_MAX, SIGNAL_FRAMES_MAX},
-    session::{Accepted, Effect, Event, Session, Status},
+    session::{Accepted, Effect, Event, KeptCommand, Session, Status},
     socket,
     storage::{Record, Storage},
 };
@@ -52,6 +52,12 @@ pub(crate) struct Telling {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) face: watch::Sender<Face>,
     pub(crate) signals: broadcast::Sender<Signal>,
+}
+
+/// A command that an earlier process left, and where its answer comes.
+pub(crate) struct Left {
+    pub(crate) kept: KeptCommand,
+    pub(crate) answer: oneshot::Receiver<Result<Accepted, Fault>>,
 }
 
 pub(crate) struct Driver {
@@ -89,8 +95,14 @@ impl Driver {
         storage: Box<dyn Storage>,
         telling: Telling,
         calls: mpsc::UnboundedReceiver<Call>,
-    ) {
+    ) -> Vec<Left> {
         let (events, incoming) = mpsc::channel(HEARD_FRAMES_MAX);
+        let (mut answers, mut left) = (HashMap::new(), Vec::new());
+        for (key, kept) in session.restored() {
+            let (answer, answered) = oneshot::channel();
+            answers.insert(key, answer);
+            left.push(Left { kept, answer: answered });
+        }
         let driver = Self {
             session,
             since: Instant::now(),
@@ -99,14 +111,15 @@ impl Driver {
             telling,
             outgoing: None,
             events,
-            answers: HashMap::new(),
+            next_key: answers.len() as u64 + 1,
+            answers,
             feeds: Vec::new(),
-            next_key: 1,
             random: RandomState::new(),
             draws: 0,
             effects: Vec::new(),
         };
         tokio::spawn(driver.run(calls, incoming));
+        left
     }
 
     async fn run(mut self, mut calls: mpsc::UnboundedReceiver<Call>, mut incoming: mpsc::Receiver<Event>) {

@@ -19,7 +19,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::{
     client::Shared,
-    driver::{Call, unlikely_key},
+    driver::{Call, Left, unlikely_key},
     fault::{Action, Fault},
     feed::{Feed, Raw},
     frame::{As, Signal},
@@ -251,6 +251,13 @@ impl<T: Types> Handle<T> {
         answered.await.unwrap_or_else(|_| Err(Fault::closed()))
     }
 
+    /// The commands that an earlier process left in the storage for this actor. They keep their ids and are sent whether anybody asks for
+    /// them or not; each is handed out once.
+    pub fn restored(&self) -> Vec<Restored> {
+        let left = self.shared.left_of(&self.actor).into_iter();
+        left.map(|Left { kept, answer }| Restored { command: kept.command, sent: kept.sent, answer }).collect()
+    }
+
     /// Follow it.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<T> {
         let SubscribeOptions { of, from } = options;
@@ -343,6 +350,26 @@ fn json_within(what: &str, value: &impl Serialize, bytes_max: usize) -> Result<A
         .map_err(|error| Fault::local("not_json", format!("A {what} must serialise to JSON: {error}"), Action::Stop))
 }
 
+/// A command that an earlier process left in the storage.
+#[derive(Debug)]
+pub struct Restored {
+    /// JSON.
+    pub command: Arc<RawValue>,
+    /// It was sent and not answered: the view may have it already.
+    pub sent: bool,
+    answer: oneshot::Receiver<Result<Accepted, Fault>>,
+}
+
+impl Restored {
+    /// As that of [`Handle::send`].
+    ///
+    /// # Errors
+    /// As those of [`Handle::send`].
+    pub async fn answer(self) -> Result<Accepted, Fault> {
+        self.answer.await.unwrap_or_else(|_| Err(Fault::closed()))
+    }
+}
+
 /// What to follow, and from where.
 #[derive(Debug, Clone, Copy)]
 pub struct SubscribeOptions {
@@ -421,6 +448,11 @@ pub struct Subscription<T: Types = Json> {
 }
 
 impl<T: Types> Subscription<T> {
+    /// The actor that it follows.
+    pub fn actor(&self) -> Handle<T> {
+        Handle { shared: self.shared.clone(), actor: self.feed.actor.clone(), types: PhantomData }
+    }
+
     /// The newest view; `None` before the first, or if it does not fit its type.
     pub fn view(&self) -> Option<T::View> {
         self.feed.view().and_then(|held| typed("view", &held.view).ok())

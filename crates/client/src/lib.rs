@@ -24,7 +24,8 @@
 //! client is smaller and refuses such an endpoint.
 //!
 //! [`session`] is the whole behaviour as a pure value; the rest of this crate is the tokio around it. The TypeScript
-//! client (`web/client`) has the same verbs and the same behaviour.
+//! client (`web/client`) has the same verbs and the same behaviour. What only a page needs is absent here: views that show a
+//! command before it is confirmed, and event streams where a proxy lets no socket through.
 
 mod client;
 mod driver;
@@ -45,8 +46,8 @@ pub use dormouse_core::{Position, Principal, Time};
 pub use fault::{Action, Fault};
 pub use frame::{Identity, Signal, Token};
 pub use handle::{
-    ActorKind, CommitAt, EventOf, EventsPage, EventsUpdate, Handle, History, Json, ListOptions, Page, Retired, Row,
-    SubscribeOptions, Subscription, Types, Update, ViewAt, ViewUpdate,
+    ActorKind, CommitAt, EventOf, EventsPage, EventsUpdate, Handle, History, Json, ListOptions, Page, Restored,
+    Retired, Row, SubscribeOptions, Subscription, Types, Update, ViewAt, ViewUpdate,
 };
 pub use http::TokenError;
 pub use session::{Accepted, Resumed, Status};

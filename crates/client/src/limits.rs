@@ -24,6 +24,8 @@ pub const EARLY_PATCHES_MAX: usize = 16;
 pub const WAITING_MAX: usize = 256;
 /// A host remembers the answers of the 64 numbers below the highest that an actor saw; older ones it refuses.
 pub const ANSWER_WINDOW: u64 = dormouse_core::limits::OUTBOX_ANSWERS_MAX as u64;
+/// Times that a command is given a new id instead of being refused; a host that finds all of them old is not asked for ever.
+pub const MOVES_MAX: u32 = 3;
 /// Events that a subscription holds for a reader that does not come; then it ends and names its position.
 pub const EVENTS_BUFFERED_MAX: usize = 10_000;
 /// Frames that wait for one socket: every command in flight and every subscription fits; a line that holds more is dead.

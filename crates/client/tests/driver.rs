@@ -12,7 +12,8 @@ use std::{
 };
 
 use dormouse_client::{
-    Client, ClientOptions, FileStorage, Handle, Json, Record, Status, Storage, SubscribeOptions, Types, Update,
+    Client, ClientOptions, FileStorage, Handle, Json, Record, Restored, Status, Storage, SubscribeOptions, Types,
+    Update,
 };
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -187,13 +188,13 @@ async fn a_file_keeps_commands_for_the_next_process() {
     let (mut wire, hello) = host.welcome().await;
     assert_eq!(hello["outbox"], OUTBOX);
     assert_eq!(wire.hear().await, first);
+    assert!(client.actor("todo").get("b").unwrap().restored().is_empty(), "another's");
+    let [left] = <[Restored; 1]>::try_from(todo(&client).restored()).unwrap();
+    assert_eq!((left.command.get().contains("milk"), left.sent), (true, true));
+    assert!(todo(&client).restored().is_empty(), "handed out once");
     wire.say(accepted(1, 7)).await;
-    soon(async {
-        while client.waiting() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    assert_eq!(soon(left.answer()).await.unwrap().position.seq, 7);
+    assert_eq!(client.waiting(), 0);
     let _next = sending(&todo(&client), json!({ "type": "add", "title": "eggs" }));
     assert_eq!(wire.hear().await["command_id"], format!("{OUTBOX}:2"));
 }

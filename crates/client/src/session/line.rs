@@ -99,13 +99,15 @@ impl Session {
 
     pub(super) fn on_error(&mut self, frame: Refusal) {
         let Refusal { fault, action, actor, r#as } = frame;
-        if action == Some(Asked::Signal) {
-            // It ends nothing.
-            self.error = Some(fault);
-            return;
-        }
-        if let Some(actor) = actor {
-            return self.on_sub_error(&actor, r#as, &fault);
+        match (action, actor) {
+            // An older host does not say which question it refuses.
+            (Some(Asked::Subscribe) | None, Some(actor)) => return self.on_sub_error(&actor, r#as, &fault),
+            (Some(_), Some(_)) | (Some(Asked::Signal), None) => {
+                // It ends nothing.
+                self.error = Some(fault);
+                return;
+            }
+            (_, None) => {}
         }
         if !self.is_open() || fault.action == Action::SignIn {
             return self.hang_up(Some(fault));

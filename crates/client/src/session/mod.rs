@@ -285,6 +285,7 @@ impl Session {
         self.now = self.now.max(now);
         self.random = random;
         self.handle(event);
+        self.leave_spent();
         self.check_live();
         if self.outbox.take_changed() && !self.closed {
             self.effects.insert(0, Effect::Save);
@@ -328,6 +329,12 @@ impl Session {
     /// The bounds of a frame and a signal.
     pub fn bounds(&self) -> Bounds {
         self.bounds
+    }
+
+    /// What an earlier process left: the keys of its commands, from 1, and whether they were sent. The application's own keys must
+    /// begin above them.
+    pub fn restored(&self) -> Vec<(u64, KeptCommand)> {
+        (1..).zip(self.outbox.kept().commands).collect()
     }
 
     /// The outbox, to be stored.

@@ -1,6 +1,7 @@
 //! The outbox: commands numbered over all actors, sent in order and sent again with the same id until a host answered.
 //!
-//! A number is final once it was transmitted, and is never used for another command after that.
+//! A number is final once it was transmitted, and is never used for another command after that. A host that takes the numbers
+//! of this outbox for used or too old has it replaced: what was certainly not carried out goes out again under a new one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use dormouse_core::codes::Code;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -16,7 +18,7 @@ use super::{Accepted, Effect, Session};
 use crate::{
     fault::{Action, Fault},
     frame::{self, ClientFrame},
-    limits::{ANSWER, ANSWER_WINDOW, WAITING_MAX},
+    limits::{ANSWER, ANSWER_WINDOW, MOVES_MAX, WAITING_MAX},
 };
 
 /// An outbox as it is stored.
@@ -45,25 +47,33 @@ pub struct KeptCommand {
     pub sent: bool,
 }
 
+const USED_BEFORE: u16 = Code::IdempotencyMismatch as u16;
+const TOO_OLD: u16 = Code::UnknownCommandAge as u16;
+/// What counts for [`Command::sends`] where only "sent" is known.
+const SENT_BEFORE: u32 = 1;
+
 #[derive(Debug)]
 pub(super) struct Outbox {
     owner: Option<String>,
     id: Option<String>,
     next_n: u64,
     commands: BTreeMap<u64, Command>,
+    /// A host refused a number as used or too old; once every answer is here that this outbox can still get, another takes its place.
+    spent: bool,
     changed: bool,
 }
 
 #[derive(Debug)]
 struct Command {
-    /// `None` if it comes from an earlier process: nobody waits for its answer.
-    key: Option<u64>,
+    key: u64,
     actor: Arc<str>,
     body: Arc<RawValue>,
     /// Until when an answer is waited for, if it was sent over this line.
     answer_by: Option<Duration>,
-    /// Whether a host may have seen this id, over this line or an earlier one.
-    transmitted: bool,
+    /// How often a host may have seen this id, over this line or an earlier one; one of an earlier process may have been sent twice.
+    sends: u32,
+    /// How often it was given another id.
+    moves: u32,
     retries: u32,
     not_before: Duration,
 }
@@ -71,10 +81,12 @@ struct Command {
 impl Outbox {
     pub(super) fn new(kept: Option<Kept>) -> Self {
         let kept = kept.unwrap_or_default();
-        let commands = kept.commands.into_iter().map(|it| (it.n, Command::new(None, it.actor, it.command, it.sent)));
+        let sends = |it: &KeptCommand| if it.sent { SENT_BEFORE } else { 0 };
+        let commands =
+            (1..).zip(kept.commands).map(|(key, it)| (it.n, Command::new(key, sends(&it), it.actor, it.command)));
         let commands: BTreeMap<u64, Command> = commands.collect();
-        let above = commands.last_key_value().map_or(1, |(n, _)| n + 1);
-        Self { owner: kept.owner, id: kept.outbox, next_n: kept.next_n.max(above), commands, changed: false }
+        let next_n = kept.next_n.max(commands.last_key_value().map_or(1, |(n, _)| n + 1));
+        Self { owner: kept.owner, id: kept.outbox, next_n, commands, spent: false, changed: false }
     }
 
     pub(super) fn id(&self) -> Option<&str> {
@@ -94,7 +106,7 @@ impl Outbox {
             n,
             actor: it.actor.clone(),
             command: it.body.clone(),
-            sent: it.transmitted,
+            sent: it.sends > 0,
         });
         let (owner, outbox, next_n) = (self.owner.clone(), self.id.clone(), self.next_n);
         Kept { owner, outbox, next_n, commands: commands.collect() }
@@ -125,24 +137,24 @@ impl Outbox {
 }
 
 impl Command {
-    fn new(key: Option<u64>, actor: Arc<str>, body: Arc<RawValue>, transmitted: bool) -> Self {
-        Self { key, actor, body, answer_by: None, transmitted, retries: 0, not_before: Duration::ZERO }
+    fn new(key: u64, sends: u32, actor: Arc<str>, body: Arc<RawValue>) -> Self {
+        Self { key, actor, body, answer_by: None, sends, moves: 0, retries: 0, not_before: Duration::ZERO }
     }
 }
 
 impl Session {
     pub(super) fn enqueue(&mut self, key: u64, actor: Arc<str>, command: Arc<RawValue>) {
         if self.is_closed() {
-            return self.answer(Some(key), Err(Fault::closed()));
+            return self.answer(key, Err(Fault::closed()));
         }
         if self.outbox.len() >= WAITING_MAX {
             let message =
                 format!("{WAITING_MAX} commands wait for an answer; this one was not taken. Send it again later.");
-            return self.answer(Some(key), Err(Fault::local("outbox_full", message, Action::Retry)));
+            return self.answer(key, Err(Fault::local("outbox_full", message, Action::Retry)));
         }
         let n = self.outbox.next_n;
         self.outbox.next_n += 1;
-        self.outbox.commands.insert(n, Command::new(Some(key), actor, command, false));
+        self.outbox.commands.insert(n, Command::new(key, 0, actor, command));
         self.outbox.changed = true;
         self.flush();
     }
@@ -161,6 +173,10 @@ impl Session {
             if free == 0 {
                 return;
             }
+            // What goes on to a new outbox does not wait in this one, nor is it waited for.
+            if outbox.spent && command.sends == 0 {
+                continue;
+            }
             let low = *lowest.entry(command.actor.clone()).or_insert(n);
             if command.answer_by.is_some() || held.contains(&command.actor) {
                 continue;
@@ -172,7 +188,8 @@ impl Session {
             }
             free -= 1;
             command.answer_by = Some(self.now + ANSWER);
-            outbox.changed |= !mem::replace(&mut command.transmitted, true);
+            outbox.changed |= command.sends == 0;
+            command.sends += 1;
             let command_id = format!("{}:{n}", outbox.id.as_deref().unwrap_or_default());
             let (actor, command) = (command.actor.clone(), command.body.clone());
             self.effects.push(Effect::Transmit(ClientFrame::Send { actor, command_id, command }));
@@ -188,9 +205,10 @@ impl Session {
 
     pub(super) fn on_rejected(&mut self, frame: frame::Rejected) {
         let Some(n) = self.outbox.find(&frame.command_id) else { return };
-        if frame.fault.action == Action::Stop {
-            let command = self.outbox.remove(n);
-            self.answer(command.and_then(|it| it.key), Err(frame.fault));
+        if [USED_BEFORE, TOO_OLD].contains(&frame.fault.code) {
+            self.on_spent(n, frame.fault);
+        } else if frame.fault.action == Action::Stop {
+            self.refuse_command(n, frame.fault);
         } else if let Some(retries) = self.outbox.commands.get(&n).map(|it| it.retries) {
             let wait = self.backoff(retries, frame.fault.retry_after);
             let Some(command) = self.outbox.commands.get_mut(&n) else { return };
@@ -199,6 +217,39 @@ impl Session {
             command.answer_by = None;
         }
         self.flush();
+    }
+
+    /// The host knows this id from another command, or takes it for older than what it remembers: its storage went back to an
+    /// older state, or a busy actor forgot outboxes as old as this one. Every further number may be refused too, so what was not
+    /// carried out moves to a new outbox. That is certain of another body's id, and of one that was sent just once.
+    fn on_spent(&mut self, n: u64, fault: Fault) {
+        let Some(command) = self.outbox.commands.get_mut(&n) else { return };
+        let unheard = fault.code == USED_BEFORE || command.sends == 1;
+        self.outbox.spent = true;
+        self.outbox.changed = true;
+        if !unheard || command.moves >= MOVES_MAX {
+            return self.refuse_command(n, fault);
+        }
+        (command.sends, command.answer_by) = (0, None);
+        command.moves += 1;
+    }
+
+    /// Once every answer is here that the spent outbox can still get: those who were sent under it would be unknown without it.
+    pub(super) fn leave_spent(&mut self) {
+        let outbox = &mut self.outbox;
+        if !outbox.spent || outbox.commands.values().any(|it| it.sends > 0) {
+            return;
+        }
+        (outbox.id, outbox.spent, outbox.changed) = (None, false, true);
+        outbox.renumber();
+        let message = "Numbers of this outbox are used up already; the client takes a new one.";
+        self.hang_up(Some(Fault::local("outbox_spent", message, Action::Retry)));
+    }
+
+    fn refuse_command(&mut self, n: u64, fault: Fault) {
+        if let Some(command) = self.outbox.remove(n) {
+            self.answer(command.key, Err(fault));
+        }
     }
 
     /// The line went: what was sent and not answered waits again, under the same id.
@@ -231,6 +282,7 @@ impl Session {
         if self.outbox.id() != Some(id) {
             self.abandon_transmitted();
             self.outbox.renumber();
+            self.outbox.spent = false;
             self.outbox.id = Some(id.to_owned());
         }
     }
@@ -239,11 +291,8 @@ impl Session {
     fn abandon_transmitted(&mut self) {
         let message = "Whether the command was carried out cannot be told, for the host does not know its outbox. Look at the view.";
         let fault = Fault::local("unknown_outcome", message, Action::Stop);
-        let lost: Vec<u64> = self.outbox.commands.iter().filter(|(_, it)| it.transmitted).map(|(n, _)| *n).collect();
-        for n in lost {
-            let command = self.outbox.remove(n);
-            self.answer(command.and_then(|it| it.key), Err(fault.clone()));
-        }
+        let lost: Vec<u64> = self.outbox.commands.iter().filter(|(_, it)| it.sends > 0).map(|(n, _)| *n).collect();
+        lost.into_iter().for_each(|n| self.refuse_command(n, fault.clone()));
     }
 
     pub(super) fn reject_all(&mut self, fault: &Fault) {
@@ -253,9 +302,7 @@ impl Session {
         }
     }
 
-    fn answer(&mut self, key: Option<u64>, answer: Result<Accepted, Fault>) {
-        if let Some(key) = key {
-            self.effects.push(Effect::Answer { key, answer });
-        }
+    fn answer(&mut self, key: u64, answer: Result<Accepted, Fault>) {
+        self.effects.push(Effect::Answer { key, answer });
     }
 }

@@ -165,7 +165,7 @@ fn what_is_stored_is_sent_by_the_next_process_under_the_same_ids() {
     let mut next = Script::with(Some(kept));
     assert_eq!(next.open().sent(), [command(1, json!(1)), command(2, json!(2))]);
     next.frame(accepted(1, 5));
-    assert_eq!(next.did(), "", "nobody waits for it");
+    assert_eq!(next.did(), "accept 1 at 5", "for whoever asks for what was restored");
     next.send(json!(3));
     assert_eq!(next.sent(), [command(3, json!(3))], "no number twice");
 }
@@ -217,4 +217,87 @@ fn when_storing_fails_nothing_is_promised_any_more() {
     assert_eq!(script.status(), Status::Closed);
     let key = script.send(json!(2));
     assert_eq!(script.did(), format!("refuse {key}: 0 closed"));
+}
+
+/// Refuses the command of this number, under the outbox that the session has.
+fn old(script: &mut Script, n: u64) -> String {
+    let outbox = script.session.kept().outbox.unwrap();
+    script.frame(with(rejected(n, 4431), "command_id", json!(format!("{outbox}:{n}"))));
+    script.did()
+}
+
+fn moved(n: u64, actor: &str, body: Value) -> Value {
+    with(command_to(actor, n, body), "command_id", json!(format!("other-1:{n}")))
+}
+
+fn refused(key: u64) -> String {
+    format!("refuse {key}: 4431 no")
+}
+
+#[test]
+fn what_was_sent_once_and_counts_as_too_old_goes_out_from_a_new_outbox_and_nobody_is_told() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!("first"));
+    assert_eq!(old(&mut script, 1), "disconnect 1");
+    assert_eq!((script.session.kept().outbox, script.session.waiting()), (None, 1));
+    script.wake();
+    script.event(Event::Opened { line: script.line, token: Token("t".into()) });
+    assert_eq!(script.sent(), [json!({ "action": "hello", "token": "t" })]);
+    script.drop_line().wake().greet(json!({ "outbox": "other-1" }));
+    assert_eq!(script.sent(), [moved(1, TODO, json!("first"))]);
+    script.frame(with(accepted(1, 5), "command_id", json!("other-1:1")));
+    assert_eq!(script.did(), format!("accept {key} at 5"));
+}
+
+#[test]
+fn what_was_perhaps_carried_out_is_told_to_its_sender() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!("twice"));
+    script.drop_line().reopen();
+    assert_eq!(old(&mut script, 1), format!("{}\ndisconnect 2", refused(key)));
+    assert!(script.wake().greet(json!({ "outbox": "other-1" })).sent().is_empty());
+}
+
+#[test]
+fn of_an_earlier_process_only_what_it_did_not_send_moves() {
+    let of = |n: u64, sent: bool| KeptCommand { n, actor: TODO.into(), command: raw(&json!(n)), sent };
+    let commands = vec![of(7, true), of(8, false)];
+    let kept = Kept { owner: Some("ana".into()), outbox: Some(OUTBOX.into()), next_n: 9, commands };
+    let mut script = Script::with(Some(kept));
+    assert_eq!(script.session.restored().iter().map(|(key, it)| (*key, it.n)).collect::<Vec<_>>(), [(1, 7), (2, 8)]);
+    script.open();
+    assert_eq!(old(&mut script, 7), refused(1));
+    assert_eq!(old(&mut script, 8), "disconnect 1");
+    assert_eq!(script.wake().greet(json!({ "outbox": "other-1" })).sent(), [moved(1, TODO, json!(8))]);
+}
+
+#[test]
+fn a_spent_outbox_is_kept_until_its_last_answer() {
+    let mut script = Script::new();
+    script.open();
+    let keys = [script.send(json!("old")), script.send_to("todo/b", json!("new")), script.send(json!("old too"))];
+    assert_eq!(old(&mut script, 1), "");
+    script.send(json!("later"));
+    assert!(script.sent().is_empty());
+    script.drop_line().reopen();
+    assert_eq!(script.sent(), [command_to("todo/b", 2, json!("new")), command(3, json!("old too"))]);
+    script.frame(with(accepted(2, 9), "actor", json!("todo/b")));
+    assert_eq!(script.did(), format!("accept {} at 9", keys[1]));
+    assert_eq!(old(&mut script, 3), format!("{}\ndisconnect 2", refused(keys[2])));
+    script.wake().greet(json!({ "outbox": "other-1" }));
+    assert_eq!(script.sent(), [moved(1, TODO, json!("old")), moved(2, TODO, json!("later"))]);
+}
+
+#[test]
+fn a_command_is_not_moved_for_ever() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!("first"));
+    for moves in 0..limits::MOVES_MAX {
+        assert_eq!(old(&mut script, 1), format!("disconnect {}", moves + 1));
+        script.wake().greet(json!({ "outbox": format!("other-{moves}") }));
+    }
+    assert!(old(&mut script, 1).starts_with(&refused(key)));
 }
