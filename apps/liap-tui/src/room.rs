@@ -1,5 +1,8 @@
 //! One room: four seats, and the game that they play.
 
+#[cfg(test)]
+mod properties;
+
 use dormouse::prelude::*;
 
 use crate::{
