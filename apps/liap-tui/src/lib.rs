@@ -4,6 +4,7 @@
 //! rules that know nothing of rooms. Absent on purpose: networking, timers, storage.
 
 pub mod bot;
+pub mod deal;
 mod flow;
 pub mod game;
 pub mod pace;
@@ -23,8 +24,8 @@ pub use room::{Room, RoomCommand, RoomConfig, RoomEvent, Settings};
 /// A room without a host, for the tournament and for tests.
 pub type Table = dormouse::Solo<Room>;
 
-/// This app with rooms to play in, and tournaments.
+/// This app with rooms to play in, tournaments, and a look at what a seed deals.
 #[must_use]
 pub fn app(app: App) -> App {
-    app.actor::<Room>().command(tournament::run)
+    app.actor::<Room>().command(tournament::run).command(deal::run)
 }

@@ -104,6 +104,15 @@ pub fn deck() -> Vec<Piece> {
 }
 
 /// The four hands of the deal that this seed makes: whoever knows the seed can make them again. A hand is sorted, highest first.
+///
+/// A room shows the seeds of its deals once its game is over, and `liap-tui deal SEED` prints their hands. Elsewhere they follow so:
+///
+/// 1. The seed's 32 bytes are the key of ChaCha20, with a nonce of zeros, from block 0 on. Its stream of bytes is read as numbers of 64 bits, the
+///    lowest byte first.
+/// 2. *below n*: take the next number and multiply it by n, to 128 bits. If the low 64 of these are less than 2^64 mod n, take another number;
+///    else the high 64 are the answer.
+/// 3. Lay out the pieces of [`deck`], numbered from 0. For each place from 31 down to 1, exchange its piece with that at *below* (place + 1).
+/// 4. Slot 1 has the first eight, and so on.
 pub fn deal(seed: Seed) -> [Vec<Piece>; SEATS] {
     let mut deck = deck();
     seed.dice().shuffle(&mut deck);
