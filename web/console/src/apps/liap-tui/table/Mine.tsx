@@ -84,8 +84,9 @@ function useChoice(seen: Seen, seat: SeatView, move: Move, say: (words: string) 
   const gone = sentPlaces(move);
   const chosen = choice.key === key ? choice.chosen : NONE;
   const is = verdict(piecesOf(hand, chosen), seen);
-  const mine = askedOf(seen.view) === "play";
-  const required = mine ? seen.view.trick.required : null;
+  // A follower may play any pieces, and before the first one everything is open: there is nothing to light.
+  const isLeader = askedOf(seen.view) === "play" && seen.view.trick.required === null;
+  const joins = isLeader && chosen.size > 0 ? joining(hand, chosen) : NONE;
 
   function toggle(at: number) {
     const next = new Set(chosen);
@@ -99,7 +100,7 @@ function useChoice(seen: Seen, seat: SeatView, move: Move, say: (words: string) 
     setChoice({ key, chosen: NONE });
     move.make({ type: "play", indices: inOrder(chosen) });
   }
-  const tray = { hand, chosen, gone, joining: joining(hand, chosen, required), lit: is.legal, toggle, play };
+  const tray = { hand, chosen, gone, joining: joins, lit: is.legal, toggle, play };
   return { tray, play, verdict: is, count: chosen.size };
 }
 

@@ -29,12 +29,12 @@ export function Piece({ piece, size, worth = false, turns = false }: Props) {
   );
 }
 
-/** What is drawn on a disc, and, where asked for, the points beneath it. */
+/** What is drawn on a disc, and, where asked for, the points beneath it. The disc has a name that says both. */
 export function Face({ piece, worth }: { piece: PieceOf; worth: boolean }) {
   return (
     <>
-      <span lang="zh-Hant">{characterOf(piece)}</span>
-      {worth && <i>{points(piece)}</i>}
+      <span lang="zh-Hant" aria-hidden="true">{characterOf(piece)}</span>
+      {worth && <i aria-hidden="true">{points(piece)}</i>}
     </>
   );
 }

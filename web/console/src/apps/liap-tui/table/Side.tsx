@@ -5,7 +5,7 @@ import { plural } from "../../../ui/words";
 import { around } from "./around";
 import { Piece } from "./Piece";
 import { PIECES } from "./pieces";
-import { goal, ifExact, inWords, lineOf, type Seen, signed, taken, who } from "./words";
+import { counted, goal, ifExact, inWords, lineOf, type Seen, signed, who } from "./words";
 
 export function RoundPlate({ seen }: { seen: Seen }) {
   const { view, you } = seen;
@@ -16,7 +16,7 @@ export function RoundPlate({ seen }: { seen: Seen }) {
         <h2>Round {view.round}</h2>
         {view.multiplier > 1 && (
           <span className="badge badge--gold push">
-            ×{view.multiplier}, {plural(view.multiplier - 1, "redeal")}
+            ×{view.multiplier}, {counted(view.multiplier - 1, "redeal")}
           </span>
         )}
       </header>
@@ -63,7 +63,9 @@ export function LastTrick({ seen }: { seen: Seen }) {
     <section className="plate last">
       <header>
         <h2>Last trick</h2>
-        <span className="small faint push">{taken(seen, trick).slice(0, -1)}</span>
+        <span className="small faint push">
+          {who(seen, trick.winner ?? 1)} took {counted(trick.required ?? 0, "pile")}
+        </span>
       </header>
       <ol className={`trick${(trick.required ?? 1) > 1 ? " trick--rows" : ""}`}>
         {trick.plays.map((play) => (

@@ -43,13 +43,13 @@ export function Tray({ hand, chosen, joining, lit, gone, toggle, play }: Props) 
           key={place}
           className={look(piece, joining.has(place), gone.has(place))}
           aria-pressed={chosen.has(place)}
-          aria-label={gone.has(place) ? `${spoken(piece)}, on the table` : spoken(piece)}
           aria-disabled={gone.has(place) || undefined}
           tabIndex={place === stop ? 0 : -1}
           onFocus={() => setAt(place)}
           onClick={() => !gone.has(place) && toggle(place)}
         >
           <Face piece={piece} worth />
+          <span className="sr">{spoken(piece)}</span>
         </button>
       ))}
       <span className="sr" id="tray-keys">

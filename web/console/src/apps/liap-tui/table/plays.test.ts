@@ -63,20 +63,16 @@ describe("pieces", () => {
     expect(hand(14, 8, 1).map(spoken)).toEqual(["General, red, 14 points", "Chariot, red, 8 points", "Soldier, black, 1 point"]));
 });
 
-describe("what can join a choice", () => {
+describe("what can join a leader's choice", () => {
   const held = hand(14, 12, 10, 8, 8, 5, 1, 1);
-  const joins = (chosen: number[], required: number | null) => [...joining(held, new Set(chosen), required)];
+  const joins = (...chosen: number[]) => [...joining(held, new Set(chosen))];
 
-  it("is whatever makes a set with it, for a leader", () => {
-    expect(joins([], null)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-    expect(joins([0], null)).toEqual([1, 2]);
-    expect(joins([3], null)).toEqual([4]);
-    expect(joins([5], null)).toEqual([]);
-    expect(joins([0, 5], null)).toEqual([]);
-  });
-
-  it("is anything until there are enough, for a follower", () => {
-    expect(joins([0], 2)).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    expect(joins([0, 5], 2)).toEqual([]);
+  it("is whatever makes a set with it, now or later", () => {
+    expect(joins()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(joins(0)).toEqual([1, 2]);
+    expect(joins(3)).toEqual([4]);
+    expect(joins(5)).toEqual([]);
+    expect(joins(0, 5)).toEqual([]);
+    expect([...joining(hand(8, 8, 6, 6, 4, 4, 2, 1), new Set([0, 1]))]).toEqual([2, 3, 4, 5]);
   });
 });

@@ -75,13 +75,9 @@ export function called(pieces: readonly Piece[], kind: PlayKind): string {
   return counted ? `${counted} ${name}s` : name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-/**
- * The places of a hand that can still join what is chosen so that it ends as a legal play. A follower plays any pieces, as
- * many as asked for; a leader plays a set.
- */
-export function joining(hand: readonly Piece[], chosen: ReadonlySet<number>, required: number | null): Set<number> {
+/** The places of a hand that can still join what a leader has chosen, so that all together end as a set. */
+export function joining(hand: readonly Piece[], chosen: ReadonlySet<number>): Set<number> {
   const free = hand.map((_, at) => at).filter((at) => !chosen.has(at));
-  if (required !== null) return new Set(chosen.size < required ? free : []);
   return new Set(free.filter((at) => leads(hand, [...chosen, at], free)));
 }
 
