@@ -24,10 +24,19 @@ export interface EventRow {
 }
 export type ResumedKind = "current" | "tail" | "snapshot" | "reset" | "gone";
 
+/** Which rows of a kind; what is left out is not asked for. */
+export interface ListOf {
+  readonly kind: string;
+  readonly mine?: boolean;
+  readonly status?: string;
+}
+
 export type ClientFrame =
   | { action: "hello"; token: string; outbox?: string }
   | { action: "subscribe"; actor: string; as?: As; from?: string; etag?: string }
   | { action: "unsubscribe"; actor: string; as?: As }
+  | { action: "subscribe"; list: ListOf; etag?: string }
+  | { action: "unsubscribe"; list: ListOf }
   | { action: "send"; actor: string; command_id: string; command: unknown }
   | { action: "signal"; actor: string; signal: unknown }
   | { action: "ping"; positions?: Record<string, string> };
@@ -126,8 +135,32 @@ export interface Pong {
   type: "pong";
   behind: Record<string, string>;
 }
-export type ServerFrame =
+/** A list has no history, so there is no position: its etag alone says what is held. */
+export interface ListResumed {
+  type: "resumed";
+  list: ListOf;
+  kind: "current" | "snapshot";
+}
+export interface ListSnapshot {
+  type: "snapshot";
+  list: ListOf;
+  etag: string;
+  view: { rows: Record<string, unknown>; next?: string };
+}
+export interface ListPatch {
+  type: "patch";
+  list: ListOf;
+  base: string;
+  etag: string;
+  ops: PatchOp[];
+}
+export interface ListError extends Omit<ErrorFrame, "actor" | "as"> {
+  list: ListOf;
+}
+export type ListFrame = ListResumed | ListSnapshot | ListPatch | ListError;
+export type ActorFrame =
   | Welcome | Resumed | Snapshot | Patch | Events | Accepted | Rejected | Signal | Presence | ErrorFrame | Goodbye | Pong;
+export type ServerFrame = ActorFrame | ListFrame;
 
 export class FrameError extends Error {}
 
@@ -164,6 +197,9 @@ const limits = shaped({ must: { frame_bytes: isWhole, signal_bytes: isWhole, pin
 const eventRow = shaped({ must: { seq: isWhole, index: isWhole, at: isWhole, event: isAny } });
 const fault = { code: isWhole, name: isText, message: isText };
 
+const listOfKind = shaped({ must: { kind: isText }, may: { mine: isFlag, status: isText } });
+const listView = shaped({ must: { rows: mapOf(isMap) }, may: { next: isText } });
+
 /** `value` may be any JSON, null too, but not absent; only `remove` has none. */
 const patchOp: Check = (value) =>
   isMap(value) &&
@@ -180,6 +216,11 @@ const CLIENT: Record<ClientFrame["action"], Shape> = {
   send: { must: { actor: isActor, command_id: isCommandId, command: isAny } },
   signal: { must: { actor: isActor, signal: isAny } },
   ping: { must: {}, may: { positions: mapOf(isPlace) } },
+};
+
+const CLIENT_LIST: Record<string, Shape> = {
+  subscribe: { must: { list: listOfKind }, may: { etag: isEtag } },
+  unsubscribe: { must: { list: listOfKind } },
 };
 
 const SERVER: Record<ServerFrame["type"], Shape> = {
@@ -210,13 +251,20 @@ const SERVER: Record<ServerFrame["type"], Shape> = {
   pong: { must: { behind: mapOf(isPlace) } },
 };
 
+const SERVER_LIST: Record<ListFrame["type"], Shape> = {
+  resumed: { must: { list: listOfKind, kind: oneOf("current", "snapshot") } },
+  snapshot: { must: { list: listOfKind, etag: isEtag, view: listView } },
+  patch: { must: { list: listOfKind, base: isEtag, etag: isEtag, ops: listOf(patchOp) } },
+  error: { must: { list: listOfKind, ...fault }, may: { action: isText, retry_after: isWhole } },
+};
+
 /** Null for a type that this client does not know; throws FrameError for a known one that is malformed. */
 export function decodeServerFrame(value: unknown): ServerFrame | null {
-  return decode(value, "type", SERVER) as ServerFrame | null;
+  return decode(value, "type", isOfList(value) ? SERVER_LIST : SERVER) as ServerFrame | null;
 }
 
 export function decodeClientFrame(value: unknown): ClientFrame | null {
-  return decode(value, "action", CLIENT) as ClientFrame | null;
+  return decode(value, "action", isOfList(value) ? CLIENT_LIST : CLIENT) as ClientFrame | null;
 }
 
 export function parseJson(text: string): unknown {
@@ -225,6 +273,11 @@ export function parseJson(text: string): unknown {
   } catch {
     throw new FrameError("a frame is not JSON");
   }
+}
+
+/** The frames of lists are those of actors, with `list` in the place of `actor`. */
+function isOfList(value: unknown): boolean {
+  return isMap(value) && value["list"] !== undefined;
 }
 
 function decode(value: unknown, tag: "type" | "action", shapes: Record<string, Shape>): unknown {

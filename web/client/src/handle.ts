@@ -2,14 +2,17 @@
 import { wait } from "./clock.js";
 import { DormouseError, faultOfUnknown, localFault } from "./errors.js";
 import { Feed } from "./feed.js";
+import { ListFeed } from "./list_feed.js";
+import { STATUS_BYTES_MAX } from "./limits.js";
 import { backoffMs } from "./backoff.js";
 import type { Signal } from "./frames.js";
 import { isPosition } from "./position.js";
 import type { Taker } from "./restored.js";
 import type { Session } from "./session.js";
+import { listOf } from "./session/step.js";
 import type { Optimistic } from "./session/state.js";
 import type {
-  Accepted, ActorKind, ActorRow, ActorTypes, EventsPage, Handle, History, ListOptions, SendOptions, SignalNote, ViewAt,
+  Accepted, ActorKind, ActorRow, ActorTypes, EventsPage, Handle, History, ListOptions, SendOptions, SignalNote, ViewAt, WatchOptions,
 } from "./types.js";
 
 type Page = Readonly<{ rows: readonly object[] }>;
@@ -28,6 +31,10 @@ export function actorKind<T extends ActorTypes>(session: Session, kind: string):
       return handleOf<T>(session, kind, answer.id);
     },
     get: (id) => handleOf<T>(session, kind, id),
+    watch: ({ mine, status }: WatchOptions = {}) => {
+      if (status !== undefined && bytesOf(status) > STATUS_BYTES_MAX) throw new TypeError("a status has at most 512 bytes");
+      return new ListFeed(session, listOf(kind, mine, status));
+    },
     async list(options: ListOptions = {}) {
       const page = (await session.request("GET", `/v1/${kind}`, { query: { ...options } })) as Page;
       return { ...withoutNulls(page), rows: page.rows.map(withoutNulls) } as { rows: ActorRow[]; next?: string };

@@ -11,6 +11,6 @@ export type { StorageLike } from "./storage/storage.js";
 export type { SocketConstructor, SocketLike } from "./transport/websocket.js";
 export type {
   Accepted, ActorKind, ActorRow, ActorTypes, Client, ClientOptions, EventOf, EventsPage, EventsSubscription, EventsUpdate,
-  Handle, History, HostInfo, Kinds, ListOptions, Pending, Restored, SendOptions, SignalNote, Subscription, ViewAt, ViewSubscription,
-  ViewUpdate,
+  Handle, History, HostInfo, Kinds, ListOptions, ListSubscription, ListUpdate, Pending, Restored, SendOptions, SignalNote, Subscription, ViewAt, ViewSubscription,
+  ViewUpdate, WatchOptions,
 } from "./types.js";

@@ -36,6 +36,8 @@ export const EVENTS_BUFFERED_MAX = 10_000;
 export const SLOTS_MAX = 16;
 /** How often a tab looks for outboxes that closed tabs left. */
 export const ORPHANS_MS = 30_000;
+/** No row's status is longer, and a host refuses to look for one. */
+export const STATUS_BYTES_MAX = 512;
 /** Until `welcome` says otherwise. */
 export const FRAME_BYTES = 64 * 1024;
 export const SIGNAL_BYTES = 4 * 1024;

@@ -67,6 +67,35 @@ export interface ActorKind<T extends ActorTypes> {
   create(config?: T["config"], options?: { key?: string }): Promise<Handle<T>>;
   get(id: string): Handle<T>;
   list(options?: ListOptions): Promise<{ rows: readonly ActorRow[]; next?: string }>;
+  /** The first rows of the list, as they change. Those who watch the same rows share their wire. */
+  watch(options?: WatchOptions): ListSubscription;
+}
+
+export interface WatchOptions {
+  mine?: boolean;
+  /** At most 512 bytes, which no status has more of. */
+  status?: string;
+}
+
+export interface ListUpdate {
+  /** In the order of the list. */
+  readonly rows: readonly ActorRow[];
+  /** There are more rows: `after` of a `list` that asks for them. */
+  readonly next?: string;
+}
+
+export interface ListSubscription extends AsyncIterable<ListUpdate> {
+  readonly kind: string;
+  /** Undefined before the first answer. */
+  readonly rows: readonly ActorRow[] | undefined;
+  readonly next: string | undefined;
+  readonly status: Status;
+  readonly error: DormouseError | null;
+  /** Each update. The first listener gets the rows that are held already. */
+  on(fn: (update: ListUpdate) => void): () => void;
+  /** Any change of what this subscription shows, also of its status. */
+  onChange(fn: () => void): () => void;
+  close(): void;
 }
 
 export interface ListOptions {
@@ -82,6 +111,10 @@ export interface ActorRow {
   readonly title: string;
   readonly status: string;
   readonly members: unknown;
+  /** The list's own order, highest first. */
+  readonly sort: number;
+  /** Only its members see it, in their own list. */
+  readonly private?: boolean;
   readonly position: string;
   readonly updated_at: number;
   readonly created_at: number;

@@ -7,8 +7,8 @@ interface Fixture {
   direction: "client" | "server";
   frame: Record<string, unknown>;
 }
-const path = new URL("../../../docs/fixtures/frames.json", import.meta.url);
-const fixtures = JSON.parse(readFileSync(path, "utf8")) as Fixture[];
+const read = (file: string): Fixture[] => JSON.parse(readFileSync(new URL(`../../../docs/fixtures/${file}.json`, import.meta.url), "utf8")) as Fixture[];
+const fixtures = [...read("frames"), ...read("lists").map((fixture) => ({ ...fixture, name: `list: ${fixture.name}` }))];
 const decoders = { client: decodeClientFrame, server: decodeServerFrame };
 
 describe("the fixtures that Rust and TypeScript share", () => {
@@ -53,6 +53,9 @@ describe("frames that are not of the table", () => {
     [{ type: "pong", behind: { "todo/a": "12" } }],
     [{ type: "snapshot", actor: "todo/a", position: "1:1:0000000000000001", etag: "short", view: {} }],
     [{ type: "accepted", actor: "todo/a", command_id: "no-number", position: "1:1:0000000000000001" }],
+    [{ type: "resumed", list: { kind: "todo" }, kind: "tail" }],
+    [{ type: "snapshot", list: { kind: "todo" }, etag: "a3f1c2d4e5b60719", view: { rows: [] } }],
+    [{ type: "patch", list: "todo", base: "a3f1c2d4e5b60719", etag: "a3f1c2d4e5b60720", ops: [] }],
     [{ type: "resumed", actor: "todo/a", as: "both", kind: "current", position: "1:1:0000000000000001" }],
   ])("%j is malformed", (value) => {
     expect(() => decodeServerFrame(value)).toThrow(FrameError);

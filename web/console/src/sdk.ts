@@ -14,6 +14,7 @@ import type { Kinds as PageKinds } from "./generated/kinds";
 export type {
   ActorTypes,
   Handle,
+  ListUpdate,
   Person,
   Principal,
   ResumedNote,

@@ -23,6 +23,30 @@ test("starting a room leads to its list, and home lists it then", async ({ windo
   await expect(page.getByRole("heading", { level: 1, name: "Saturday market" })).toBeVisible();
 });
 
+test("a room that is started in one window comes to the others by itself", async ({ host, windows }) => {
+  const asked: string[] = [];
+  const watch = await windows.open("/", { name: "Bo" });
+  watch.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (request.method() === "GET" && /^\/v1\/[\w-]+$/.test(pathname) && pathname !== "/v1/me") asked.push(pathname);
+  });
+  await expect(watch.getByText("No rooms yet.", { exact: false }).first()).toBeVisible();
+  const page = await windows.open("/", { name: "Ana" });
+  await page.getByRole("button", { name: "Start a room" }).click();
+  await page.getByRole("textbox", { name: "Name of the list" }).fill("Saturday market");
+  await page.getByRole("dialog").getByRole("button", { name: "Start" }).click();
+  await expect(new List(page).status).toHaveText("Live");
+  const row = watch.getByRole("listitem").filter({ hasText: "Saturday market" });
+  await expect(row).toBeVisible();
+  const guest = await host.guest("Cy");
+  const id = new URL(page.url()).pathname.split("/").at(-1) as string;
+  await guest.send(id, { type: "rename_list", title: "Sunday market" });
+  await expect(watch.getByRole("listitem").filter({ hasText: "Sunday market" })).toBeVisible();
+  await guest.retire(id);
+  await expect(watch.getByText("No rooms yet. Start one and send the link to a friend.")).toBeVisible();
+  expect(asked, "nothing was asked for over HTTP").toEqual([]);
+});
+
 test("rooms sleep and wake, and home tells which", async ({ host, windows }) => {
   const guest = await host.guest("Ana");
   await guest.list("Reading group", ["Middlemarch"]);

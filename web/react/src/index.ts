@@ -2,3 +2,4 @@ export { DormouseProvider, useClient, type DormouseProviderProps } from "./provi
 export type { AppKinds, Register } from "./kinds.js";
 export { useStatus } from "./status.js";
 export { useActor, type Actor } from "./actor.js";
+export { useList, type List } from "./list.js";

@@ -4,7 +4,7 @@ import { createRoot } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeHost, type ListView } from "../../client/test/support/host.js";
 import { FakeClock, seeded, tokenFor } from "../../client/test/support/world.js";
-import { DormouseProvider, useActor, useClient, useStatus } from "../src/index.js";
+import { DormouseProvider, useActor, useClient, useList, useStatus } from "../src/index.js";
 
 interface List extends ActorTypes {
   command: { text: string };
@@ -48,6 +48,11 @@ function Todo({ id }: { id: string }): ReactNode {
   send = (text) => list.send({ text }, { optimistic: (view) => ({ ...view, count: view.count + 1 }) });
   return <p>{`${id} ${list.status} ${list.view?.count ?? "none"} ${list.pending.length}`}</p>;
 }
+function Rows({ status }: { status?: string }): ReactNode {
+  const list = useList("list", status === undefined ? {} : { status });
+  return <p>{`${list.status} ${list.rows?.map((row) => row.id).join("") ?? "none"}`}</p>;
+}
+const lists = (): number => [...host.connections.values()].reduce((sum, connection) => sum + connection.lists.size, 0);
 function Line(): ReactNode {
   return <b>{useStatus()}</b>;
 }
@@ -98,6 +103,30 @@ describe("the hooks", () => {
     await show(<StrictMode><Todo id="a" /></StrictMode>);
     await pass(1000);
     expect([place.textContent, asked]).toEqual(["a live 0 0", 1]);
+  });
+
+  it("show a list as it changes, filtered as they are told", async () => {
+    host.row("a", {});
+    await show(<Rows />);
+    expect(place.textContent).toBe("connecting none");
+    await pass(100);
+    expect(place.textContent).toBe("live a");
+    await act(async () => host.row("b", { status: "over" }));
+    await pass(100);
+    expect(place.textContent).toBe("live ba");
+    await show(<Rows status="over" />);
+    await pass(1000);
+    expect([place.textContent, lists()]).toEqual(["live b", 1]);
+    await show(null);
+    await pass(1000);
+    expect(lists()).toBe(0);
+  });
+
+  it("share the wire of a list", async () => {
+    host.row("a", {});
+    await show([<Rows key="1" />, <StrictMode key="2"><Rows /></StrictMode>]);
+    await pass(1000);
+    expect([place.textContent, lists()]).toEqual(["live alive a", 1]);
   });
 
   it("need a provider", async () => {

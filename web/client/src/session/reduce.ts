@@ -8,9 +8,10 @@ import {
   plug, tickLine, unplug,
 } from "./line.js";
 import { adopt, enqueue, isUnanswered, leaveSpent, onAccepted, onRejected, onSpent, onTaken, resendLate, show } from "./outbox.js";
+import { onListFrame } from "./lists.js";
 import type { Effect, Env, Input, SessionState, Status, Sub } from "./state.js";
 import type { Step } from "./step.js";
-import { onBehind, onEvents, onPatch, onResumed, onSnapshot, release, subscribe, tickSubs } from "./subs.js";
+import { onBehind, onEvents, onPatch, onResumed, onSnapshot, release, subscribe, tickSubs, watch } from "./subs.js";
 
 const OUTBOX_SPENT: ReadonlySet<number> = new Set([Code.IdempotencyMismatch, Code.UnknownCommandAge]);
 
@@ -85,12 +86,15 @@ function handle(step: Step, input: Input): void {
       return signal(step, input.actor, input.signal);
     case "subscribe":
       return subscribe(step, input);
+    case "watch":
+      return watch(step, input.list);
     case "release":
       return release(step, input.sub);
   }
 }
 
 function onFrame(step: Step, frame: ServerFrame): void {
+  if ("list" in frame) return onListFrame(step, frame);
   switch (frame.type) {
     case "welcome":
       return onWelcome(step, frame);

@@ -4,7 +4,7 @@
  */
 import type { Fault } from "../errors.js";
 import type {
-  As, ClientFrame, EventRow, Patch, Person, Principal, ResumedKind, ServerFrame, Signal,
+  As, ClientFrame, EventRow, ListOf, Patch, Person, Principal, ResumedKind, ServerFrame, Signal,
 } from "../frames.js";
 
 export type Status = "connecting" | "live" | "replaying" | "offline" | "closed";
@@ -64,7 +64,10 @@ export interface ResumedNote {
 
 export interface Sub {
   readonly key: string;
+  /** Of a list, its name. */
   readonly actor: string;
+  /** What it follows, if that is a list: then there is never a position. */
+  readonly list: ListOf | null;
   readonly as: As;
   /** `idle`: no line. `asked`: waits for `resumed`. `again`: waits until `againAt` to ask. */
   readonly phase: "idle" | "asked" | "live" | "again" | "ended";
@@ -155,6 +158,7 @@ export type Input =
   | { readonly input: "show"; readonly key: number; readonly optimistic: Optimistic }
   | { readonly input: "signal"; readonly actor: string; readonly signal: unknown }
   | { readonly input: "subscribe"; readonly actor: string; readonly as: As; readonly from: string | null }
+  | { readonly input: "watch"; readonly list: ListOf }
   | { readonly input: "release"; readonly sub: string };
 
 export type Effect =

@@ -1,5 +1,6 @@
 /** One reduction under way: a private copy of the state that the handlers change, and the effects they ask for. */
 import { FRAME_BYTES, PROBE_MS, SIGNAL_BYTES } from "../limits.js";
+import type { ListOf } from "../frames.js";
 import type { Command, Effect, Env, Options, Outbox, SessionState, Sub } from "./state.js";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -64,4 +65,13 @@ export function mapCommands(step: Step, change: (command: Command) => Command | 
 
 export function subKey(actor: string, as: string): string {
   return `${actor}|${as}`;
+}
+
+export function listOf(kind: string, mine: boolean | undefined, status: string | undefined): ListOf {
+  return { kind, ...(mine === true ? { mine } : {}), ...(status === undefined ? {} : { status }) };
+}
+
+/** Stands for a list where actors stand: the same for every way to ask for the same rows. No actor's name is JSON. */
+export function nameOf({ kind, mine, status }: ListOf): string {
+  return JSON.stringify(listOf(kind, mine, status));
 }

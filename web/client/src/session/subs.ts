@@ -2,13 +2,13 @@
 import { backoffMs } from "../backoff.js";
 import { Code } from "../codes.js";
 import { faultOfWire, type Fault } from "../errors.js";
-import type { ErrorFrame, Events, Patch, Resumed, Snapshot } from "../frames.js";
+import type { ClientFrame, ErrorFrame, Events, ListOf, Patch, Resumed, Snapshot } from "../frames.js";
 import { ANSWER_MS, EARLY_PATCHES_MAX, GAP_MS, LINGER_MS } from "../limits.js";
 import { applyPatch } from "../patch.js";
 import { commitsBetween, comparePositions, placeOf } from "../position.js";
 import { pruneShown } from "./overlay.js";
 import type { Input, ResumedNote, Sub } from "./state.js";
-import { putSub, removeSub, subKey, type Step } from "./step.js";
+import { nameOf, putSub, removeSub, subKey, type Step } from "./step.js";
 
 export function subscribe(step: Step, input: Input & { input: "subscribe" }): void {
   const key = subKey(input.actor, input.as);
@@ -21,6 +21,15 @@ export function subscribe(step: Step, input: Input & { input: "subscribe" }): vo
   if (needsRewind(old, input.from)) rewind(step, key, input.from as string);
 }
 
+export function watch(step: Step, list: ListOf): void {
+  const name = nameOf(list);
+  const key = subKey(name, "view");
+  const old = step.s.subs.get(key);
+  if (old !== undefined && old.phase !== "ended") return putSub(step, { ...old, dropAt: null });
+  putSub(step, { ...newSub(key, { input: "subscribe", actor: name, as: "view", from: null }), list });
+  ask(step, key);
+}
+
 export function release(step: Step, key: string): void {
   const sub = step.s.subs.get(key);
   if (sub !== undefined) putSub(step, { ...sub, dropAt: step.env.now + LINGER_MS });
@@ -31,19 +40,20 @@ export function ask(step: Step, key: string): void {
   const sub = step.s.subs.get(key);
   if (sub === undefined || sub.phase === "ended") return;
   if (step.s.line.at !== "open") return putSub(step, { ...sub, phase: "idle", gapAt: null });
-  const from = sub.position ?? sub.from;
-  step.effects.push({
-    do: "transmit",
-    number: step.s.number,
-    frame: {
-      action: "subscribe",
-      actor: sub.actor,
-      as: sub.as,
-      ...(from === null ? {} : { from }),
-      ...(sub.etag === null || sub.position === null ? {} : { etag: sub.etag }),
-    },
-  });
+  step.effects.push({ do: "transmit", number: step.s.number, frame: question(sub) });
   putSub(step, { ...sub, phase: "asked", askedAt: step.env.now, gapAt: null, early: [] });
+}
+
+function question({ list, actor, as, position, from, etag }: Sub): ClientFrame {
+  if (list !== null) return { action: "subscribe", list, ...(etag === null ? {} : { etag }) };
+  const place = position ?? from;
+  return {
+    action: "subscribe",
+    actor,
+    as,
+    ...(place === null ? {} : { from: place }),
+    ...(etag === null || position === null ? {} : { etag }),
+  };
 }
 
 export function onResumed(step: Step, frame: Resumed): void {
@@ -156,6 +166,7 @@ function newSub(key: string, input: Input & { input: "subscribe" }): Sub {
   return {
     key,
     actor: input.actor,
+    list: null,
     as: input.as,
     phase: "idle",
     position: null,
@@ -253,7 +264,7 @@ function applyEarly(step: Step, key: string): void {
   }
 }
 
-function refuse(step: Step, sub: Sub, fault: Fault): void {
+export function refuse(step: Step, sub: Sub, fault: Fault): void {
   if (fault.kind === "stop") return end(step, sub.key, fault, null);
   // 2xxx: what we name is no position of this actor, so the next question names none.
   const lost = fault.kind === "resubscribe" ? { position: null, etag: null, from: sub.as === "events" ? "start" : null } : {};
@@ -270,7 +281,8 @@ function end(step: Step, key: string, fault: Fault | null, note: ResumedNote | n
 
 function dropUnheard(step: Step, sub: Sub): void {
   const told = step.s.line.at === "open" && sub.phase !== "ended";
-  const frame = { action: "unsubscribe", actor: sub.actor, as: sub.as } as const;
+  const frame: ClientFrame =
+    sub.list === null ? { action: "unsubscribe", actor: sub.actor, as: sub.as } : { action: "unsubscribe", list: sub.list };
   if (told) step.effects.push({ do: "transmit", number: step.s.number, frame });
   removeSub(step, sub.key);
   if (sub.as === "view") pruneShown(step, sub.actor);

@@ -8,6 +8,7 @@ import { DormouseError, faultOfUnknown, localFault, type Fault } from "../errors
 import { decodeServerFrame, parseJson, type ClientFrame, type ServerFrame, type Welcome } from "../frames.js";
 import { faultOfResponse, initOf, queryOf, requester, type FetchLike, type Requester } from "../http.js";
 import { SSE_SILENCE_MS } from "../limits.js";
+import { nameOf, subKey } from "../session/step.js";
 import { SseReader } from "./sse_reader.js";
 import type { Hooks, Transport } from "./transport.js";
 
@@ -63,7 +64,7 @@ class SseLine implements Transport {
     if (this.#over) return;
     if (frame.action === "hello") this.#greet(frame.outbox);
     else if (frame.action === "subscribe") void this.#stream(frame);
-    else if (frame.action === "unsubscribe") this.#stop(streamKey(frame.actor, frame.as));
+    else if (frame.action === "unsubscribe") this.#stop(streamKey(frame));
     else if (frame.action === "send") void this.#post(frame);
     else if (frame.action === "signal") void this.#signal(frame);
     else if (frame.action === "ping") this.#emit({ type: "pong", behind: {} });
@@ -106,7 +107,7 @@ class SseLine implements Transport {
   }
 
   async #stream(frame: Subscribe): Promise<void> {
-    const key = streamKey(frame.actor, frame.as);
+    const key = streamKey(frame);
     this.#stop(key);
     const abort = new AbortController();
     this.#streams.set(key, abort);
@@ -119,8 +120,7 @@ class SseLine implements Transport {
   }
 
   async #read(frame: Subscribe, abort: AbortController): Promise<void> {
-    const { actor, as = "view", from, etag } = frame;
-    const url = `${this.#world.endpoint}/v1/${actor}/stream${queryOf({ as, from, etag })}`;
+    const url = `${this.#world.endpoint}/v1/${pathOf(frame)}`;
     const ask = { token: this.#token, headers: { accept: "text/event-stream" } };
     const response = await this.#world.fetch(url, { ...initOf("GET", ask), signal: abort.signal, cache: "no-store" });
     if (!response.ok || response.body === null) return this.#refuse(frame, abort, await faultOfResponse(response));
@@ -149,8 +149,9 @@ class SseLine implements Transport {
   #refuse(frame: Subscribe, abort: AbortController, fault: Fault): void {
     if (fault.code === 0 || fault.kind === "sign_in") throw new DormouseError(fault);
     abort.abort();
-    this.#streams.delete(streamKey(frame.actor, frame.as));
-    this.#emit({ type: "error", actor: frame.actor, as: frame.as ?? "view", ...wireOf(fault) });
+    this.#streams.delete(streamKey(frame));
+    const of = "list" in frame ? { list: frame.list } : { actor: frame.actor, as: frame.as ?? "view" };
+    this.#emit({ type: "error", ...of, ...wireOf(fault) });
   }
 
   #watch(abort: AbortController): () => void {
@@ -174,8 +175,18 @@ class SseLine implements Transport {
   }
 }
 
-function streamKey(actor: string, as = "view"): string {
-  return `${actor}|${as}`;
+function streamKey(frame: ClientFrame & { action: "subscribe" | "unsubscribe" }): string {
+  return "list" in frame ? subKey(nameOf(frame.list), "view") : subKey(frame.actor, frame.as ?? "view");
+}
+
+function pathOf(frame: Subscribe): string {
+  const { etag } = frame;
+  if ("list" in frame) {
+    const { kind, mine, status } = frame.list;
+    return `${kind}/stream${queryOf({ mine, status, etag })}`;
+  }
+  const { actor, as = "view", from } = frame;
+  return `${actor}/stream${queryOf({ as, from, etag })}`;
 }
 
 function wireOf(fault: Fault): { code: number; name: string; message: string; retry_after?: number; reason?: string } {

@@ -3,10 +3,12 @@
  * per command. It remembers answers by command id, and counts what was really carried out.
  */
 import { Code } from "../../src/codes.js";
-import type { Accepted, ClientFrame, ServerFrame } from "../../src/frames.js";
+import type { Accepted, ClientFrame, ListOf, ServerFrame } from "../../src/frames.js";
 import type { PatchOp } from "../../src/patch.js";
 import { comparePositions, placeOf } from "../../src/position.js";
+import { nameOf } from "../../src/session/step.js";
 import { principalOf } from "../../src/tokens.js";
+import type { ActorRow } from "../../src/types.js";
 import { etag, pos } from "./script.js";
 import { FakeClock, socketsOf, tokenFor, type FakeSocketConstructor, type Wire } from "./world.js";
 
@@ -21,7 +23,10 @@ interface Sub {
 interface Connection {
   principal: string;
   subs: Map<string, Sub>;
+  /** By name: what was told last. */
+  lists: Map<string, { list: ListOf; rows: Rows }>;
 }
+type Rows = Record<string, ActorRow>;
 interface Actor {
   log: string[];
   answers: Map<string, Accepted & { command: string }>;
@@ -37,6 +42,8 @@ export interface Faults {
 export class FakeHost {
   readonly clock: FakeClock;
   readonly actors = new Map<string, Actor>();
+  /** What the lists of the kind `list` show. */
+  readonly rows = new Map<string, ActorRow>();
   readonly connections = new Map<Wire, Connection>();
   readonly hellos: (ClientFrame & { action: "hello" })[] = [];
   readonly sends: (ClientFrame & { action: "send" })[] = [];
@@ -92,6 +99,7 @@ export class FakeHost {
     if (frame.action === "hello") return this.#hello(wire, frame);
     const connection = this.connections.get(wire);
     if (connection === undefined) return;
+    if ("list" in frame) return this.#list(wire, connection, frame);
     if (frame.action === "subscribe") return this.subscribe(wire, connection, frame);
     if (frame.action === "unsubscribe") return void connection.subs.delete(`${frame.actor}|${frame.as ?? "view"}`);
     if (frame.action === "send") return this.#send(wire, frame);
@@ -110,7 +118,7 @@ export class FakeHost {
       return wire.cut(4401);
     }
     const id = principalOf(frame.token)?.id ?? "?";
-    this.connections.set(wire, { principal: id, subs: new Map() });
+    this.connections.set(wire, { principal: id, subs: new Map(), lists: new Map() });
     wire.push(this.#welcome(id, frame.outbox, this.inFlight));
   }
 
@@ -125,7 +133,51 @@ export class FakeHost {
     };
   }
 
-  subscribe(wire: Wire, connection: Connection, frame: ClientFrame & { action: "subscribe" }): void {
+  /** A row comes, changes, or goes. */
+  row(id: string, change: Partial<ActorRow> | null): void {
+    const plain: ActorRow = {
+      kind: "list", id, title: id, status: "open", members: [], sort: 0, position: pos(1), created_at: 1, updated_at: 1, awake: true,
+    };
+    if (change === null) this.rows.delete(id);
+    else this.rows.set(id, { ...plain, ...this.rows.get(id), ...change });
+    for (const [wire, connection] of this.connections) {
+      for (const held of connection.lists.values()) this.#tell(wire, connection, held);
+    }
+  }
+
+  #tell(wire: Wire, connection: Connection, held: { list: ListOf; rows: Rows }): void {
+    const { list, rows: before } = held;
+    const rows = (held.rows = this.#rowsOf(list, connection.principal));
+    const gone = Object.keys(before).filter((id) => rows[id] === undefined);
+    const other = Object.keys(rows).filter((id) => rows[id] !== before[id]);
+    if (gone.length + other.length === 0) return;
+    const ops: PatchOp[] = [
+      ...gone.map((id): PatchOp => ({ op: "remove", path: `/rows/${id}` })),
+      ...other.map((id): PatchOp => ({ op: before[id] === undefined ? "add" : "replace", path: `/rows/${id}`, value: rows[id] })),
+    ];
+    this.#push(wire, { type: "patch", list, base: etagOf(before), etag: etagOf(rows), ops });
+  }
+
+  #rowsOf({ status, mine }: ListOf, principal: string): Rows {
+    const shown = (row: ActorRow): boolean =>
+      (status === undefined || row.status === status) && (mine !== true ? row.private !== true : (row.members as string[]).includes(principal));
+    return Object.fromEntries([...this.rows].filter(([, row]) => shown(row)));
+  }
+
+  #list(wire: Wire, connection: Connection, frame: Extract<ClientFrame, { list: ListOf }>): void {
+    const { list } = frame;
+    if (frame.action === "unsubscribe") return void connection.lists.delete(nameOf(list));
+    if (list.kind !== "list") {
+      return this.#push(wire, { type: "error", list, action: "subscribe", code: Code.NotFound, name: "not_found", message: "no such kind" });
+    }
+    const rows = this.#rowsOf(list, connection.principal);
+    connection.lists.set(nameOf(list), { list, rows });
+    const isHeld = frame.etag === etagOf(rows);
+    this.#push(wire, { type: "resumed", list, kind: isHeld ? "current" : "snapshot" });
+    if (!isHeld) this.#push(wire, { type: "snapshot", list, etag: etagOf(rows), view: { rows: { ...rows } } });
+  }
+
+  subscribe(wire: Wire, connection: Connection, frame: Extract<ClientFrame, { action: "subscribe"; actor: string }>): void {
     const { actor, as = "view", from, etag: known } = frame;
     const { length } = this.actor(actor).log;
     const told = (kind: "current" | "tail" | "snapshot") => this.#push(wire, { type: "resumed", actor, as, kind, position: pos(length) });
@@ -248,6 +300,7 @@ export class FakeHost {
     if (token === null || this.refuseTokens.has(token)) return failure(401, 3401, "unauthenticated");
     if (path === "/v1") return json(200, { app: "list", version: "0", kinds: [{ kind: "list", title: "List" }], stats: {} });
     if (path === "/v1/me") return json(200, this.#welcome(principalOf(token)?.id ?? "?", undefined, 1));
+    if (/^\/v1\/\w+\/stream$/.test(path)) return this.#listStream(path.split("/")[2] as string, token, searchParams, init.signal ?? null);
     const [, , kind, id, last] = path.split("/");
     const actor = `${kind}/${id}`;
     if (last === "stream") return this.#stream(actor, searchParams, init.signal ?? null);
@@ -268,6 +321,19 @@ export class FakeHost {
 
   #stream(actor: string, query: URLSearchParams, signal: AbortSignal | null): Response {
     if (actor === "list/none") return failure(404, 4404, "not_found");
+    const [as, from, known] = ["as", "from", "etag"].map((key) => query.get(key) ?? undefined);
+    const frame = { action: "subscribe", actor, as: as as "view", ...(from === undefined ? {} : { from }), ...(known === undefined ? {} : { etag: known }) } as const;
+    return this.#open("?", signal, (wire, connection) => this.subscribe(wire, connection, frame));
+  }
+
+  #listStream(kind: string, token: string, query: URLSearchParams, signal: AbortSignal | null): Response {
+    const [status, etag] = ["status", "etag"].map((key) => query.get(key) ?? undefined);
+    const list = { kind, ...(query.has("mine") ? { mine: true } : {}), ...(status === undefined ? {} : { status }) };
+    const frame = { action: "subscribe", list, ...(etag === undefined ? {} : { etag }) } as const;
+    return this.#open(principalOf(token)?.id ?? "?", signal, (wire, connection) => this.#list(wire, connection, frame));
+  }
+
+  #open(principal: string, signal: AbortSignal | null, begin: (wire: Wire, connection: Connection) => void): Response {
     let out!: ReadableStreamDefaultController<Uint8Array>;
     const body = new ReadableStream<Uint8Array>({ start: (controller) => void (out = controller) });
     const wire: Wire = { push: (frame) => out.enqueue(new TextEncoder().encode(`: hi\nid: 1\ndata: ${JSON.stringify(frame)}\n\n`)), cut: () => undefined };
@@ -286,13 +352,18 @@ export class FakeHost {
     signal?.addEventListener("abort", () => out.error(new DOMException("aborted", "AbortError")));
     signal?.addEventListener("abort", () => this.connections.delete(wire));
     this.#streams.add(stream);
-    const connection = { principal: "?", subs: new Map() };
+    const connection: Connection = { principal, subs: new Map(), lists: new Map() };
     this.connections.set(wire, connection);
-    const [as, from, known] = ["as", "from", "etag"].map((key) => query.get(key) ?? undefined);
-    const frame = { action: "subscribe", actor, as: as as "view", ...(from === undefined ? {} : { from }), ...(known === undefined ? {} : { etag: known }) } as const;
-    this.subscribe(wire, connection, frame);
+    begin(wire, connection);
     return new Response(body, { status: 200, headers: { "content-type": "text/event-stream" } });
   }
+}
+
+/** FNV-1a over what is shown, for want of a better hash. */
+function etagOf(rows: Rows): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(JSON.stringify(rows))) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, "0");
 }
 
 function json(status: number, value: unknown): Response {

@@ -1,5 +1,5 @@
 // A host in memory: rooms with every state they had, who watches, and the figures of /v1.
-import type { Activity, HostInfo, Person, Row, SignalNote } from "../../src/sdk";
+import type { Activity, HostInfo, ListUpdate, Person, Row, SignalNote } from "../../src/sdk";
 import type { TodoCommand, TodoView } from "../../src/generated/todo";
 import { decide, empty, evolve, type State, type TodoEvent } from "./rules";
 
@@ -76,8 +76,16 @@ export class FakeRoom {
   }
 }
 
+/** Which rows of a kind, as a subscription names them. */
+export interface FakeList {
+  kind: string;
+  mine?: boolean;
+  status?: string;
+}
+
 export class FakeHost {
   readonly rooms = new Map<string, FakeRoom>();
+  private readonly listeners = new Set<() => void>();
   /** Rooms of kinds that only stand in the list. */
   readonly others: Row[] = [];
   readonly keys = new Map<string, string>();
@@ -96,15 +104,40 @@ export class FakeHost {
   create(title: string, key: string | undefined, id = Math.random().toString(36).slice(2, 10)): FakeRoom {
     const known = key === undefined ? undefined : this.keys.get(key);
     if (known) return this.rooms.get(known)!;
-    const room = new FakeRoom(id, title, Date.now());
-    this.rooms.set(id, room);
+    const room = this.add(new FakeRoom(id, title, Date.now()));
     if (key !== undefined) this.keys.set(key, id);
     return room;
   }
 
-  list(kind: string): Row[] {
-    const mine = kind === "todo" ? [...this.rooms.values()].map((room) => this.row(room)) : [];
-    return [...mine, ...this.others.filter((row) => row.kind === kind)].sort((a, b) => b.updated_at - a.updated_at);
+  add(room: FakeRoom): FakeRoom {
+    this.rooms.set(room.id, room);
+    room.on(() => this.changed());
+    this.changed();
+    return room;
+  }
+
+  /** Some row may be another. */
+  on(fn: () => void) {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+  private changed() {
+    for (const fn of [...this.listeners]) fn();
+  }
+
+  list({ kind, mine, status }: FakeList, me: string): Row[] {
+    const rooms = [...this.rooms.values()].filter((room) => kind === "todo" && !room.retired);
+    const isWanted = (row: Row) =>
+      row.kind === kind && (status === undefined || row.status === status) && (!mine || (row.members as string[]).includes(me));
+    return [...rooms.map((room) => this.row(room)), ...this.others]
+      .filter(isWanted)
+      .sort((a, b) => b.updated_at - a.updated_at);
+  }
+
+  page(list: FakeList, me: string, limit: number, from: number): ListUpdate {
+    const all = this.list(list, me);
+    const next = from + limit;
+    return { rows: all.slice(from, next), ...(next < all.length && { next: String(next) }) };
   }
 
   private row(room: FakeRoom): Row {
@@ -116,6 +149,7 @@ export class FakeHost {
       title: room.view.title,
       status: "open",
       members,
+      sort: 0,
       position: room.position,
       updated_at: room.head.at,
       created_at: room.createdAt,
@@ -124,7 +158,7 @@ export class FakeHost {
   }
 
   info(): HostInfo {
-    const rows = this.kinds.flatMap(({ kind }) => this.list(kind));
+    const rows = this.kinds.flatMap(({ kind }) => this.list({ kind }, ""));
     const live = rows.filter((row) => row.awake).length;
     const commits = rows.reduce((sum, row) => sum + Number(row.position.split(":")[1]), 0);
     const connections = new Set([...this.rooms.values()].flatMap((room) => [...room.watchers.keys()])).size;

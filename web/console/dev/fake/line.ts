@@ -3,8 +3,11 @@
 import { Code } from "@dormouse/client";
 import type { Person } from "../../src/sdk";
 import type { TodoCommand } from "../../src/generated/todo";
-import { type FakeHost, type FakeRoom, positionOf } from "./host";
+import { type FakeHost, type FakeList, type FakeRoom, positionOf } from "./host";
 import { Refused } from "./rules";
+
+/** Rows of a page that names no number, and of a list that is followed. */
+const PAGE = 50;
 
 const NOT_FOUND = { code: Code.NotFound, name: "not_found", message: "There is no such actor, or you may not see it." };
 
@@ -21,6 +24,16 @@ const claimsOf = (token: string) =>
   ) as { sub: string; name: string };
 const etagOf = (room: FakeRoom) => room.head.seq.toString(16).padStart(16, "0");
 
+/** The first page of a list by id, and FNV-1a over it for want of a better hash. */
+function listView(host: FakeHost, list: FakeList, me: string): { etag: string; view: object } {
+  const { rows, next } = host.page(list, me, PAGE, 0);
+  const view = { rows: Object.fromEntries(rows.map((row) => [row.id, row])), ...(next !== undefined && { next }) };
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(JSON.stringify(view)))
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return { etag: hash.toString(16).padStart(16, "0"), view };
+}
+
 /** HTTP: every request answers after the host's latency. */
 export function fakeFetch(host: FakeHost): typeof fetch {
   return async (input, init) => {
@@ -28,7 +41,9 @@ export function fakeFetch(host: FakeHost): typeof fetch {
     const url = new URL(String(input), "http://fake");
     const body = init?.body ? (JSON.parse(String(init.body)) as Record<string, unknown>) : {};
     const key = new Headers(init?.headers).get("idempotency-key") ?? undefined;
-    const [status, answer] = route(host, init?.method ?? "GET", url, body, key);
+    const token = new Headers(init?.headers).get("authorization")?.replace("Bearer ", "");
+    const me = token === undefined ? "" : claimsOf(token).sub;
+    const [status, answer] = route(host, init?.method ?? "GET", url, body, key, me);
     return { ok: status < 400, status, json: async () => structuredClone(answer) } as Response;
   };
 }
@@ -41,6 +56,7 @@ function route(
   url: URL,
   body: Record<string, unknown>,
   key: string | undefined,
+  me: string,
 ): Answer {
   const [kind, id, what] = url.pathname.split("/").filter(Boolean).slice(1);
   const number = (name: string, otherwise: number) => Number(url.searchParams.get(name) ?? otherwise);
@@ -49,7 +65,11 @@ function route(
   if (kind === undefined) return [200, host.info()];
   if (id === undefined && method === "POST")
     return [201, created(host.create((body.title as string | undefined) ?? "", key))];
-  if (id === undefined) return [200, page(host.list(kind), number("limit", 50), number("after", 0))];
+  if (id === undefined) {
+    const [mine, status] = [url.searchParams.has("mine"), url.searchParams.get("status") ?? undefined];
+    const list = { kind, mine, ...(status !== undefined && { status }) };
+    return [200, host.page(list, me, number("limit", PAGE), number("after", 0))];
+  }
   const room = kind === "todo" ? host.rooms.get(id) : undefined;
   if (!room) return [404, { error: NOT_FOUND }];
   if (what === "history") return [200, history(room, number("buckets", 100))];
@@ -68,11 +88,6 @@ function guest(host: FakeHost, name = "Guest") {
 }
 
 const created = (room: FakeRoom) => ({ id: room.id, position: room.position, etag: etagOf(room), view: room.view });
-
-function page<T>(all: T[], limit: number, from: number) {
-  const next = from + limit;
-  return { rows: all.slice(from, next), ...(next < all.length && { next: String(next) }) };
-}
 
 function history(room: FakeRoom, buckets: number) {
   const all = room.commits.map(({ seq, at }) => ({ seq, at }));
@@ -95,6 +110,8 @@ interface Frame {
   action: string;
   token?: string;
   actor?: string;
+  list?: FakeList;
+  etag?: string;
   from?: string;
   command_id?: string;
   command?: TodoCommand;
@@ -158,6 +175,7 @@ export function fakeSocket(host: FakeHost) {
       if (this.readyState !== 1) return;
       if (frame.action === "hello") return this.hello(frame);
       if (frame.action === "ping") return this.say({ type: "pong", behind: {} });
+      if (frame.list) return this.list(frame.list, frame);
       const actor = frame.actor!;
       const room = host.rooms.get(actor.replace("todo/", ""));
       if (!room)
@@ -183,6 +201,22 @@ export function fakeSocket(host: FakeHost) {
         limits: { frame_bytes: 65536, signal_bytes: 4096, ping_seconds: 20 },
         server: { version: "0.0.0" },
       });
+    }
+
+    private list(list: FakeList, { action, etag }: Frame) {
+      const name = JSON.stringify(list);
+      this.unsubscribe(name);
+      if (action === "unsubscribe") return;
+      const first = listView(host, list, this.me.id);
+      this.say({ type: "resumed", list, kind: first.etag === etag ? "current" : "snapshot" });
+      let held = etag;
+      const tell = () => {
+        const now = listView(host, list, this.me.id);
+        if (now.etag !== held) this.say({ type: "snapshot", list, ...now });
+        held = now.etag;
+      };
+      tell();
+      this.leave.set(name, host.on(tell));
     }
 
     private subscribe(room: FakeRoom, actor: string, from: string | undefined) {

@@ -26,9 +26,9 @@ export function seeded(): FakeHost {
     ["world", "Worldbuild"],
     ["ledger", "LedgerQuest"],
   ].map(([kind, title]) => ({ kind: kind!, title: title! }));
-  host.rooms.set("market", market(now));
-  host.rooms.set("reading", quiet("reading", "Reading group", now - 3 * DAY, 9));
-  host.rooms.set("garden", quiet("garden", "", now - 11 * DAY, 4));
+  host.add(market(now));
+  host.add(quiet("reading", "Reading group", now - 3 * DAY, 9));
+  host.add(quiet("garden", "", now - 11 * DAY, 4));
   host.others.push(...others(now));
   host.unseen = 1277;
   host.lastWakeUs = 1800;
@@ -93,6 +93,7 @@ function others(now: number): Row[] {
     title,
     status: "open",
     members,
+    sort: 0,
     position: positionOf(seq),
     updated_at: now - updated,
     created_at: now - DAY * 20,

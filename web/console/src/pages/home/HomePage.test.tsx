@@ -42,7 +42,7 @@ describe("home", () => {
     host.unseen = 1282;
     await open();
     await headline("One room is awake.1,283 are asleep.");
-    const awake = within(screen.getByRole("region", { name: "Awake" }));
+    const awake = within(await screen.findByRole("region", { name: "Awake" }));
     expect(awake.getByRole("link", { name: "Open Market" }).getAttribute("href")).toBe("/todo/market");
     expect(awake.getByText("1:2")).toBeTruthy();
     const asleep = within(screen.getByRole("region", { name: "Asleep" }));
@@ -50,6 +50,20 @@ describe("home", () => {
     expect(asleep.getByText("Asleep for 3 days")).toBeTruthy();
     expect(screen.queryByText(/Last wake/)).toBeNull();
     expect(screen.queryByText(/\$/)).toBeNull();
+  });
+
+  it("lists a room that somebody starts, and what becomes of it", async () => {
+    await open();
+    await headline("No rooms yet.All is quiet.");
+    host.create("Market", undefined, "market");
+    expect(await screen.findByRole("link", { name: "Open Market" })).toBeTruthy();
+    await headline("One room is awake.It has the house to itself.");
+    host.create("Trip", undefined, "trip");
+    await screen.findByRole("link", { name: "Open Trip" });
+    host.rooms.get("market")!.act({ type: "rename_list", title: "Saturday market" }, ANA);
+    expect(await screen.findByRole("link", { name: "Open Saturday market" })).toBeTruthy();
+    host.rooms.get("trip")!.retire();
+    await waitFor(() => expect(screen.queryByRole("link", { name: "Open Trip" })).toBeNull());
   });
 
   it("pages through many rooms", async () => {

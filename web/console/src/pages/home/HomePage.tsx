@@ -115,10 +115,10 @@ function Hero({ rooms, now, ask }: { rooms: Rooms; now: number; ask(what: Asking
 }
 
 /** The host's own counts; without them what the list shows, if that is all there is. Until it answers, only the room for it. */
-function counted({ info, rows, more, failed }: Rooms): string[] {
+function counted({ info, rows, loaded, more, failed }: Rooms): string[] {
   const { live, asleep: sleeping } = info?.stats ?? {};
   if (live !== undefined && sleeping !== undefined) return heroLines(live, sleeping);
-  if (info && !more) return heroLines(awake(rows).length, asleep(rows).length);
+  if (loaded && !more) return heroLines(awake(rows).length, asleep(rows).length);
   return info || failed ? ["Rooms that sleep", "and never lose a move."] : ["\u00a0", "\u00a0"];
 }
 
@@ -182,10 +182,10 @@ interface ListProps {
 function List({ rooms, kinds, kind, me, now }: ListProps) {
   const titles = useMemo(() => new Map(kinds.map((k) => [k.kind, k.title])), [kinds]);
   const changed = useChanged(rooms.rows);
-  if (!rooms.info) return null;
+  if (!rooms.loaded) return null;
   if (rooms.rows.length === 0) return <Empty>No rooms yet. Start one and send the link to a friend.</Empty>;
   // The host counts all rooms; of one kind, or of what this guest may see, only what is loaded is known.
-  const counts = kind === undefined ? rooms.info.stats : undefined;
+  const counts = kind === undefined ? rooms.info?.stats : undefined;
   const count = (known: number | undefined, loaded: number) => known ?? (rooms.more ? undefined : loaded);
   const group = (name: string, rows: readonly Row[], total: number | undefined) =>
     rows.length > 0 && (

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readInfo, type Row } from "../../sdk";
 import { heroLines } from "./hero";
 import { buckets, night, WIDTH } from "./night";
-import { asleep, awake, memberWords, merge, nowWords, parseCode } from "./rooms";
+import { asleep, awake, fallen, memberWords, merge, nowWords, parseCode } from "./rooms";
 
 const BUCKET = 600_000;
 const NOW = 2_000_000 * BUCKET + 1234;
@@ -13,6 +13,7 @@ const row = (id: string, more: Partial<Row> = {}): Row => ({
   title: id,
   status: "open",
   members: [],
+  sort: 0,
   position: "1:1:0000000000000000",
   updated_at: 0,
   created_at: 0,
@@ -90,6 +91,16 @@ describe("the list", () => {
     expect(list.map((r) => r.id)).toEqual(["a", "b"]);
     expect(awake(list).map((r) => r.id)).toEqual(["a"]);
     expect(asleep(list).map((r) => r.id)).toEqual(["b"]);
+  });
+
+  it("keeps what newer rooms push off the first page, and nothing that went away", () => {
+    const before = ["c", "b", "a"].map((id, i) => row(id, { updated_at: 30 - i }));
+    const [c, b, a] = before as [Row, Row, Row];
+    const d = row("d", { updated_at: 40 });
+    expect(fallen(before, { rows: [d, c, b], next: "x" })).toEqual([a]);
+    expect(fallen(before, { rows: [d, c, a], next: "x" })).toEqual([]);
+    expect(fallen(before, { rows: [c, b] })).toEqual([]);
+    expect(fallen([c, row("s", { sort: 1, updated_at: 1 })], { rows: [c], next: "x" })).toEqual([]);
   });
 
   it("says how a room is", () => {

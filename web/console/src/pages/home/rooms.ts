@@ -1,15 +1,25 @@
 // Rows in words, and in order.
-import type { Row } from "../../sdk";
+import type { ListUpdate, Row } from "../../sdk";
 import { ago, clock, span } from "../../ui/time";
 import { plural } from "../../ui/words";
 
 const key = (row: Row) => `${row.kind}/${row.id}`;
 
 /** Newer rows replace what is known of the same room. Newest first. */
-export function merge(old: readonly Row[], newer: readonly Row[]): Row[] {
+export function merge(old: readonly Row[], newer: readonly Row[] = []): Row[] {
   const all = new Map(old.map((row) => [key(row), row]));
   for (const row of newer) all.set(key(row), row);
   return [...all.values()].sort((a, b) => b.updated_at - a.updated_at || (key(a) < key(b) ? -1 : 1));
+}
+
+/** Rows that newer ones pushed off the first page. One that went away for another reason stood before its end. */
+export function fallen(before: readonly Row[], { rows, next }: ListUpdate): Row[] {
+  const last = rows.at(-1);
+  if (next === undefined || last === undefined) return [];
+  const held = new Set(rows.map((row) => row.id));
+  const isBehind = (row: Row) =>
+    row.sort < last.sort || (row.sort === last.sort && row.updated_at <= last.updated_at);
+  return before.filter((row) => !held.has(row.id) && isBehind(row));
 }
 
 export const awake = (rows: readonly Row[]): Row[] => rows.filter((row) => row.awake);
