@@ -79,9 +79,13 @@ pub async fn body(request: Request) -> Result<Bytes, Failure> {
     }
 }
 
-/// A strictly checked body.
+/// A strictly checked body, which is an object.
 pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     strict::check(bytes).map_err(Failure::from)?;
+    // Serde would take a list for an object, its values for the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Failure::new(Code::BadFrame, "the body is a list; expected an object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let unknown = error.to_string().starts_with("unknown field");
         let code = if unknown { Code::UnknownField } else { Code::BadFrame };

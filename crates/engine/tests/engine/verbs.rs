@@ -119,7 +119,7 @@ pub async fn perform(stage: &mut Stage, line: &str) {
         }
         "host" => hosts(stage, words).await,
         "report" => report(stage, host, words),
-        "journal" | "index" | "snapshot" | "is" | "quarantine" => inspect(stage, host, rest).await,
+        "journal" | "index" | "snapshot" | "is" | "quarantine" | "store" => inspect(stage, host, rest).await,
         "damage" | "restore" | "epoch" | "hide" | "show" | "swap" => harm(stage, rest).await,
         first if first.starts_with(|c: char| c.is_ascii_digit()) => counted(stage, host, rest).await,
         name => person(stage, host, name, words).await,
@@ -376,6 +376,10 @@ async fn inspect(stage: &Stage, host: Option<&str>, line: &str) {
     if what == "quarantine" {
         let report = stage.engine(host).report().await.unwrap();
         return stage.log.say(format!("quarantine: {:?}", report.quarantined));
+    }
+    if what == "store" {
+        let is = if stage.engine(host).is_unavailable() { "unavailable" } else { "available" };
+        return stage.log.say(format!("store: {is}"));
     }
     let address = Stage::address(words.next());
     match what {

@@ -177,3 +177,26 @@ async fn silence_max() {
     let ended = raw.end().await;
     assert_eq!((ended.goodbye, ended.close), (Some(Code::Timeout as u64), Some(4408)), "{ended:?}");
 }
+
+#[tokio::test]
+async fn full_disk() {
+    let house = house().await;
+    let token = house.host.token("Ana");
+    let actor = house.host.counter(&token, json!({})).await;
+    let path = format!("/v1/{actor}/commands");
+    let add = json!({ "command": { "type": "add", "by": 1 } }).to_string();
+    let ready = || async { house.ask("", "GET", "/ready", "").await };
+    assert_eq!(ready().await.status, 200);
+    house.journal.set_full(true);
+    for _ in 0..3 {
+        let refused = house.ask(&token, "POST", &path, &add).await;
+        assert_eq!((refused.status, refused.code()), (503, Some(Code::Unavailable as u64)), "{refused:?}");
+    }
+    let not_ready = ready().await;
+    assert_eq!((not_ready.status, not_ready.code()), (503, Some(Code::Unavailable as u64)), "{not_ready:?}");
+    house.journal.set_full(false);
+    assert_eq!(house.act(&token, &actor, json!({ "type": "add", "by": 1 })).await.split(':').nth(1), Some("2"));
+    assert_eq!(ready().await.status, 200, "somebody tried, and it worked");
+    let said = |what: &str| crate::house::logs().lines().filter(|line| line.contains(what)).count();
+    assert_eq!((said("the store is not available"), said("the store is available again")), (1, 1), "each once");
+}

@@ -1,6 +1,6 @@
-//! A journal that counts how often actors are loaded, and keeps appends waiting on request.
+//! A journal that counts how often actors are loaded, and on request keeps appends waiting or has no room for them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use dormouse_core::{Address, position::Head};
@@ -11,11 +11,12 @@ pub struct Watched {
     store: MemoryStore,
     loads: AtomicU64,
     gate: Semaphore,
+    full: AtomicBool,
 }
 
 impl Watched {
     pub fn over(store: MemoryStore) -> Self {
-        Self { store, loads: AtomicU64::new(0), gate: Semaphore::new(1) }
+        Self { store, loads: AtomicU64::new(0), gate: Semaphore::new(1), full: AtomicBool::new(false) }
     }
 
     /// How often a snapshot was asked for: once for each load.
@@ -27,12 +28,20 @@ impl Watched {
     pub async fn hold(&self) -> tokio::sync::SemaphorePermit<'_> {
         self.gate.acquire().await.unwrap()
     }
+
+    /// From now on the disk is full, or it is not any more.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
 impl Journal for Watched {
     async fn append(&self, run: Run) -> Result<(), AppendError> {
         let _open = self.hold().await;
+        if self.full.load(Ordering::Relaxed) {
+            return Err(AppendError::Store(StoreError::Unavailable("the disk is full".into())));
+        }
         self.store.append(run).await
     }
 

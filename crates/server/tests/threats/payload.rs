@@ -170,7 +170,7 @@ pub fn cases() -> Vec<Case> {
         .map(|(number, name, text, path)| case(number, name, "bad_name", move |house| refused_id(house, text, path)));
     let others = [
         case(26, "1 MiB of digits", "too_large, by its length", digits),
-        case(29, "a list for a config", "bad_config", listed_config),
+        case(29, "a list for a config or a body", "bad_config, bad_frame", listed_body),
         case(29, "another version", "4400 unsupported_version", versions),
         case(30, "tenant, seq and role beside a command", "unknown_field", beside_command),
         case(31, "a path that climbs", "404 unknown_path", climbing_paths),
@@ -232,12 +232,23 @@ async fn matched(house: Arc<House>, frame: String, expected: Value) {
     assert_eq!(house.position_of(&token, &actor).await, before, "nothing moved");
 }
 
-async fn listed_config(house: Arc<House>) {
+async fn listed_body(house: Arc<House>) {
     let token = house.host.token("Ana");
     for config in ["[]", "[true,false]", " [true]"] {
         let response = house.ask(&token, "POST", "/v1/counter", config).await;
         assert_eq!((response.status, response.code()), (400, Some(Code::BadConfig as u64)), "{config}: {response:?}");
     }
+    let actor = house.host.counter(&token, json!({})).await;
+    let before = house.position_of(&token, &actor).await;
+    for (path, body) in [
+        ("/v1/guest".to_owned(), r#"["Ana"]"#.to_owned()),
+        (format!("/v1/{actor}/commands"), json!([null, { "type": "add", "by": 1 }]).to_string()),
+        (format!("/v1/{actor}/signals"), " [1]".to_owned()),
+    ] {
+        let response = house.ask(&token, "POST", &path, &body).await;
+        assert_eq!((response.status, response.code()), (400, Some(Code::BadFrame as u64)), "{path}: {response:?}");
+    }
+    assert_eq!(house.position_of(&token, &actor).await, before, "nothing moved");
 }
 
 async fn refused_id(house: Arc<House>, id: String, path: String) {
