@@ -41,6 +41,8 @@ describe("choosing pieces", () => {
     expect(screen.getAllByText("Pair of chariots, 16 points")).not.toHaveLength(0);
     await user.click(playButton());
     expect(send.mock.calls).toEqual([[{ type: "play", indices: [1, 2] }]]);
+    // The button is gone; the keyboard goes on in the tray.
+    expect(tray().getAllByRole("button")).toContain(document.activeElement);
   });
 
   it("lets a follower give away what makes no set", async () => {
@@ -123,6 +125,13 @@ describe("declaring", () => {
     await user.click(value("2"));
     await user.click(screen.getByRole("button", { name: "Declare 2" }));
     expect(send).toHaveBeenCalledWith({ type: "declare", value: 2 });
+  });
+
+  it("has one reason for the last player alone", () => {
+    const [ana, moss, bo, yi] = declaring().seats;
+    const seats = [{ ...ana!, declared: 7 }, moss!, { ...bo!, declared: null }, yi!];
+    open(declaring({ seats, may_declare: [1, 2, 3, 4, 5, 6, 7, 8] }));
+    expect(screen.getByText("Not 0: you declared 0 twice in a row.")).toBeTruthy();
   });
 
   it("takes a digit, and says why one will not do", async () => {
@@ -217,9 +226,9 @@ describe("seats", () => {
   it("are given back to who left them", async () => {
     const [ana, moss, bo, yi] = sample().seats;
     const { user, send } = open(sample({ seats: [ana!, moss!, bo!, { ...yi!, away: true }] }));
+    expect(screen.queryByRole("button", { name: /^Play/ })).toBeNull();
     await user.click(screen.getByRole("button", { name: "Take your seat back" }));
     expect(send).toHaveBeenCalledWith({ type: "join", name: "Yi" });
-    expect(screen.queryByRole("button", { name: /^Play/ })).toBeNull();
   });
 });
 
@@ -242,6 +251,16 @@ describe("what is announced", () => {
     await waitFor(() =>
       expect(said()).toBe("A bot plays for Ana. Bo is back. Bo declares 1. Your turn: declare how many piles you will take."),
     );
+  });
+});
+
+describe("one's own moves", () => {
+  it("are not told to oneself", () => {
+    const before = declaring();
+    const { show } = open(before);
+    const asked = said();
+    show({ ...before, awaited: [], seats: before.seats.map((seat, at) => (at === 3 ? { ...seat!, declared: 4 } : seat)) });
+    expect(said()).toBe(asked);
   });
 });
 
