@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A room, as one sight sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomView {
     pub(crate) title: String,
     pub(crate) mode: Mode,
@@ -49,7 +49,7 @@ pub struct RoomView {
 }
 
 /// A seat, as one sight sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SeatView {
     pub(crate) name: String,
     pub(crate) avatar: u8,
@@ -69,7 +69,7 @@ pub struct SeatView {
 }
 
 /// What the holder of a weak hand is asked.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WeakHand {
     /// When the page warns that time runs out.
     pub(crate) warn_at: Time,
@@ -78,7 +78,7 @@ pub struct WeakHand {
 }
 
 /// A trick; face down until everybody has played.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrickView {
     pub(crate) leader: usize,
     /// How many pieces everybody plays; none before the leader has.
@@ -88,7 +88,7 @@ pub struct TrickView {
 }
 
 /// One play of a trick.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlayView {
     pub(crate) slot_id: usize,
     /// Your own, or once the trick is flipped.
@@ -98,7 +98,7 @@ pub struct PlayView {
 }
 
 /// How a game ended.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GameResult {
     /// Slots; ties share.
     pub(crate) winners: Vec<usize>,
