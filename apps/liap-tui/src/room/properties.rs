@@ -344,8 +344,10 @@ impl Play {
         let from_snapshot = serde_json::from_slice(snapshot).expect("what was saved can be read");
         let end = bytes(&self.table.state);
         for (room, from) in [(Room::default(), 0), (from_snapshot, *snapshot_at)] {
-            let replayed = bytes(&self.replay(room, from));
-            assert!(replayed == end, "game {}: the replay from commit {from} ends elsewhere", self.number);
+            let replayed = self.replay(room, from);
+            assert!(bytes(&replayed) == end, "game {}: the replay from commit {from} ends elsewhere", self.number);
+            // What is not saved would be missing here.
+            assert_eq!(format!("{replayed:?}"), format!("{:?}", self.table.state), "game {}", self.number);
         }
     }
 
