@@ -134,7 +134,9 @@ async fn a_host_that_drains_is_not_ready() {
     // Asked in part before the end, so that the connections are under way when it begins.
     let mut asking: Vec<TcpStream> = (0..8).map(|_| open()).collect();
     asking.iter_mut().for_each(|asking| write!(asking, "GET /ready HTTP/1.1\r\n").expect("sent"));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    while connections(&get(&mut open(), "/metrics").expect("an answer").1) <= asking.len() {
+        tokio::task::yield_now().await;
+    }
     host.sigterm();
     // Those that are under way keep it from ending, so whoever asks now is told.
     let since = std::time::Instant::now();
@@ -226,6 +228,11 @@ async fn the_metrics_have_their_names() {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");
     }
     assert!(!metrics.contains(list.id()), "no series of one actor");
+}
+
+fn connections(metrics: &str) -> usize {
+    let line = metrics.lines().find_map(|line| line.strip_prefix("dormouse_connections "));
+    line.and_then(|open| open.parse().ok()).unwrap_or_else(|| panic!("no connections in\n{metrics}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
