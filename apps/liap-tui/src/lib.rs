@@ -24,8 +24,18 @@ pub use room::{Room, RoomCommand, RoomConfig, RoomEvent, Settings};
 /// A room without a host, for the tournament and for tests.
 pub type Table = dormouse::Solo<Room>;
 
-/// This app with rooms to play in, tournaments, and a look at what a seed deals.
+/// This app with rooms to play in, tournaments, a look at what a seed deals, and the addresses at which the game was known before.
 #[must_use]
 pub fn app(app: App) -> App {
-    app.actor::<Room>().command(tournament::run).command(deal::run)
+    app.actor::<Room>()
+        .command(tournament::run)
+        .command(deal::run)
+        .alias("/api/health", "/health")
+        .alias("/api/health/detailed", "/health/detailed")
+        .alias("/api/health/metrics", "/metrics")
+        .alias("/api/system/stats", "/stats")
+        .alias("/api/debug/room-stats", "/stats/liap-tui")
+        .alias("/api/rooms/{id}/state", "/v1/liap-tui/{id}")
+        .alias("/api/rooms/{id}/events", "/v1/liap-tui/{id}/events")
+        .alias("/api/rooms/{id}/events/{since}", "/v1/liap-tui/{id}/events?after_seq={since}")
 }

@@ -151,6 +151,8 @@ limits! {
 
     /// Rows of one page.
     PAGE_MAX: usize = 200;
+    /// Rows that the statistics of one kind count, in pages: they are asked for by operators, and would else read a million.
+    STATS_ROWS_MAX: usize = 20_000;
     /// Rows of a page that names no number, and of a list that is followed: more than a screen shows, and with the most members still half a view.
     LIST_ROWS: usize = 50;
     /// A list that is followed is read, and told of, at most this often: a hundred rooms that change in one moment are one frame.

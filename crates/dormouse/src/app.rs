@@ -13,6 +13,7 @@ pub struct App {
     pub(crate) name: &'static str,
     pub(crate) kinds: Vec<Arc<Kind>>,
     pub(crate) workers: Vec<Arc<dyn Worker>>,
+    pub(crate) aliases: Vec<(&'static str, &'static str)>,
     own: Vec<Own>,
 }
 
@@ -25,7 +26,7 @@ struct Own {
 impl App {
     /// An app of this name, without kinds yet.
     pub fn new(name: &'static str) -> Self {
-        Self { name, kinds: Vec::new(), workers: Vec::new(), own: Vec::new() }
+        Self { name, kinds: Vec::new(), workers: Vec::new(), aliases: Vec::new(), own: Vec::new() }
     }
 
     /// Also serve actors of this kind.
@@ -39,6 +40,14 @@ impl App {
     #[must_use]
     pub fn worker(mut self, worker: impl Worker) -> Self {
         self.workers.push(Arc::new(worker));
+        self
+    }
+
+    /// Also answer at this path as at that one, such as at `/api/rooms/{id}` as at `/v1/room/{id}`: for addresses that are known already. The second is
+    /// written as the app's OpenAPI document has it, and may end with a query. `serve` says if there is no such path.
+    #[must_use]
+    pub fn alias(mut self, path: &'static str, stands_for: &'static str) -> Self {
+        self.aliases.push((path, stands_for));
         self
     }
 

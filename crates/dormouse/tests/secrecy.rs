@@ -148,7 +148,7 @@ impl<const LEAK: u8> Actor for Hat<LEAK> {
 
     fn summary(&self) -> Option<Summary> {
         let title = if LEAK == SUMMARY { self.secret() } else { "A hat".to_owned() };
-        Some(Summary { title, status: "open".into(), members: vec![], sort: 0 })
+        Some(Summary { title, status: "open".into(), ..Summary::default() })
     }
 }
 

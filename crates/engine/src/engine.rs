@@ -1,6 +1,6 @@
 //! The engine as hosts hold it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dormouse_core::{
     Address, Code, Failure, Kind, Name, Outcome, Sight, Stimulus, Viewer,
@@ -52,12 +52,21 @@ pub struct Engine {
 pub struct Report {
     /// Actors in memory.
     pub awake: u64,
+    /// Messages that wait for them.
+    pub waiting: usize,
     /// What the store holds.
     pub counts: Counts,
     /// How long the newest wake took, in microseconds.
     pub last_wake_us: Option<u64>,
     /// Actors whose history does not verify.
     pub quarantined: Vec<Address>,
+}
+
+impl Report {
+    /// Actors that are not over and not in memory.
+    pub fn asleep(&self) -> u64 {
+        self.counts.actors.saturating_sub(self.counts.retired).saturating_sub(self.awake)
+    }
 }
 
 impl Engine {
@@ -300,7 +309,7 @@ impl Engine {
             let (engine, address) = (self.clone(), address.clone());
             tokio::spawn(async move {
                 while !engine.shared.is_dead() && !engine.shared.is_draining() {
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                     if engine.post(&address, Message::Unwatch { connection, of }).is_ok() {
                         return;
                     }
@@ -348,10 +357,10 @@ impl Engine {
             Failure::from(Code::Unavailable).retry_after(1_000)
         })?;
         let (awake, waiting) = self.shared.registry.census();
-        let awake = awake as u64;
-        metrics::population(awake, counts.actors.saturating_sub(counts.retired).saturating_sub(awake), waiting);
-        let quarantined = self.shared.quarantined();
-        Ok(Report { awake, counts, last_wake_us: self.shared.last_wake_us(), quarantined })
+        let (last_wake_us, quarantined) = (self.shared.last_wake_us(), self.shared.quarantined());
+        let report = Report { awake: awake as u64, waiting, counts, last_wake_us, quarantined };
+        metrics::population(report.awake, report.asleep(), waiting);
+        Ok(report)
     }
 
     /// Take no new inputs, let commits finish, and put every actor to sleep; returns whether all do, within the limit.
@@ -373,6 +382,16 @@ impl Engine {
     /// Whether the store could not do what it was asked a moment ago, such as with a full disk. It is asked again with every input.
     pub fn is_unavailable(&self) -> bool {
         self.shared.is_unavailable()
+    }
+
+    /// Whether the store has failed for good.
+    pub fn has_died(&self) -> bool {
+        self.shared.is_dead()
+    }
+
+    /// How long ago it began.
+    pub fn uptime(&self) -> Duration {
+        self.shared.world.now().since(self.shared.began)
     }
 
     /// Resolves when the store has failed for good, so that the process must end.

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) index: Arc<dyn Index>,
     pub(crate) hints: Arc<dyn Hints>,
     pub(crate) world: Arc<dyn World>,
+    /// When this engine began.
+    pub(crate) began: Time,
     pub(crate) workers: Workers,
     /// Signs the tokens of tasks that are reported from elsewhere.
     pub(crate) report_key: [u8; 32],
@@ -98,6 +100,7 @@ impl Shared {
             journal: store.journal,
             index: store.index,
             hints: store.hints,
+            began: world.now(),
             world,
             workers,
             report_key,

@@ -39,6 +39,8 @@ pub struct Filter {
     pub status: Option<String>,
     /// Whose summary names this principal among its members. Without it, private rows are left out.
     pub member: Option<String>,
+    /// Private ones too: for those who run the host.
+    pub private: bool,
     /// Retired ones too.
     pub retired: bool,
 }
@@ -52,7 +54,7 @@ impl Filter {
             && is(&self.kind, &row.address.kind)
             && self.status.as_ref().is_none_or(|wanted| summary.is_some_and(|summary| &summary.status == wanted))
             && self.member.as_ref().is_none_or(|wanted| summary.is_some_and(|summary| summary.members.contains(wanted)))
-            && (self.member.is_some() || !summary.is_some_and(|summary| summary.private))
+            && (self.private || self.member.is_some() || !summary.is_some_and(|summary| summary.private))
             && (self.retired || !row.retired)
     }
 }

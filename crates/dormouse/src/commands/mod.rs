@@ -17,10 +17,14 @@ use std::{
 };
 
 use dormouse_core::{Address, Kind, Name};
-use dormouse_engine::{LoadError, Store};
+use dormouse_engine::{
+    LoadError, Store,
+    http::{Aliases, BadAlias, docs},
+};
 use dormouse_journal::{LocalHints, StoreError};
 use dormouse_journal_sqlite::{OpenError, SqliteStore};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 
 use crate::app::{App, Command};
 
@@ -35,6 +39,8 @@ pub(crate) enum Problem {
     Store(#[from] StoreError),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(transparent)]
+    Alias(#[from] BadAlias),
     #[error(transparent)]
     Keys(#[from] dormouse_engine::identity::KeyError),
     #[error("{0}")]
@@ -106,6 +112,14 @@ fn kind_of(kinds: &[Arc<Kind>], address: &Address) -> Result<Arc<Kind>, Problem>
     let known: Vec<String> = kinds.iter().map(|kind| kind.name.to_string()).collect();
     let found = kinds.iter().find(|kind| kind.name == address.kind).cloned();
     found.ok_or_else(|| Problem::Usage(format!("this app has no kind {}; it has {}", address.kind, known.join(", "))))
+}
+
+/// The app's OpenAPI document, and the aliases that it lists.
+fn openapi(app: &App) -> Result<(Value, Aliases), Problem> {
+    let mut document = docs::openapi(app.name, app.kinds.iter().map(AsRef::as_ref));
+    let aliases = Aliases::parse(&app.aliases, &document)?;
+    aliases.list_in(&mut document);
+    Ok((document, aliases))
 }
 
 /// A bar on a terminal, nothing elsewhere.

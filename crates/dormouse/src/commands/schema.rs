@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::ExitCode};
 
 use dormouse_engine::http::docs;
 
-use super::{Problem, say};
+use super::{Problem, openapi, say};
 use crate::app::{App, Schema};
 
 pub(crate) fn schema(app: &App, options: Schema) -> Result<ExitCode, Problem> {
@@ -13,7 +13,7 @@ pub(crate) fn schema(app: &App, options: Schema) -> Result<ExitCode, Problem> {
         say(format_args!("{schemas:#}"))?;
         return Ok(ExitCode::SUCCESS);
     };
-    let openapi = format!("{:#}\n", docs::openapi(app.name, app.kinds.iter().map(AsRef::as_ref)));
+    let openapi = format!("{:#}\n", openapi(app)?.0);
     let asyncapi = format!("{:#}\n", docs::asyncapi(app.name, app.kinds.iter().map(AsRef::as_ref)));
     write(&folder, "codes.md", &docs::codes_markdown())?;
     write(&folder, "limits.md", &docs::limits_markdown())?;

@@ -19,7 +19,7 @@ use dormouse_server::{Ended, Render, Server};
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use super::{Problem, open, say, seams};
+use super::{Problem, open, openapi, say, seams};
 use crate::app::{App, Serve};
 
 /// Bounds of the histograms of durations, in seconds: from a memory access to a stalled disk.
@@ -33,7 +33,7 @@ const UPKEEP: Duration = Duration::from_secs(2);
 const COUNTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem> {
-    let name = app.name;
+    let (name, (_, aliases)) = (app.name, openapi(&app)?);
     let store = open(&options.data.data)?;
     let world: Arc<dyn World> = Arc::new(System);
     let guest_key = GuestKey::open(&options.data.data, &*world)?;
@@ -45,7 +45,7 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let engine = Engine::with_report_key(app.kinds, seams(&store), world, app.workers, report_key);
     let rates = Rates { per_principal: options.rate, per_connection: options.rate, ..Rates::default() };
     let (admission, connections) = (Admission::new(rates), AtomicUsize::new(0));
-    let api = Api { engine, identity, admission, origins, app: name.to_owned(), connections };
+    let api = Api { engine, identity, admission, origins, app: name.to_owned(), aliases, connections };
     let address = SocketAddr::new(options.listen, options.port);
     let server = Server::bind(address, Arc::new(api), metrics).await;
     let server = server.map_err(|error| Problem::Io(format!("{address} cannot be listened on"), error))?;

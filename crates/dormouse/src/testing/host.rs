@@ -13,7 +13,7 @@ use std::{
 use dormouse_core::{Hash, Kind, Time};
 use dormouse_engine::{
     Engine, Store,
-    http::Api,
+    http::{Aliases, Api},
     identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Rates},
     world::World,
 };
@@ -70,6 +70,7 @@ impl Host {
             admission: Admission::new(RATES),
             origins: Origins::parse([]).expect("an empty list"),
             app: "test".into(),
+            aliases: Aliases::default(),
             connections: AtomicUsize::new(0),
         });
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));

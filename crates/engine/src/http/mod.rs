@@ -3,9 +3,13 @@
 //! Handlers parse, ask the engine, and spell the answer. Absent: sockets, event streams, anything that outlives a request; hosts add those.
 
 mod actors;
+mod alias;
 mod answer;
 pub mod docs;
+mod health;
+mod process;
 mod session;
+mod stats;
 mod welcome;
 
 use std::{
@@ -30,6 +34,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub use actors::is_set;
+pub use alias::{Aliases, BadAlias};
 pub use answer::Refused;
 pub use session::{InPath, Signed, bearer, body};
 pub use welcome::welcome;
@@ -51,6 +56,8 @@ pub struct Api {
     pub origins: Origins,
     /// What the app is called.
     pub app: String,
+    /// Other paths for its routes.
+    pub aliases: Aliases,
     /// Live connections of this host, kept by the host.
     pub connections: AtomicUsize,
 }
@@ -62,14 +69,15 @@ pub struct Peer(pub IpAddr);
 /// The version that hosts report.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The routes under `/v1`, `/health`, `/ready` and `/docs`.
+/// The routes under `/v1`, `/health`, `/stats`, `/ready` and `/docs`, and the app's aliases.
 pub fn router(api: Arc<Api>) -> Router {
     router_with(api, Router::new())
 }
 
 /// The same, and a host's own routes, which are guarded alike.
 pub fn router_with(api: Arc<Api>, own: Router) -> Router {
-    Router::new()
+    let aliases = api.aliases.clone();
+    let router = Router::new()
         .route("/v1", get(about))
         .route("/v1/guest", post(guest))
         .route("/v1/ticket", post(ticket))
@@ -83,13 +91,17 @@ pub fn router_with(api: Arc<Api>, own: Router) -> Router {
         .route("/v1/{kind}/{id}/history", get(actors::history))
         .route("/v1/{kind}/{id}/redrive", post(actors::redrive))
         .route("/v1/reports", post(report))
-        .route("/health", get(health))
+        .route("/health", get(health::health))
+        .route("/health/detailed", get(health::detailed))
+        .route("/stats", get(stats::of_host))
+        .route("/stats/{kind}", get(stats::of_kind))
         .route("/ready", get(ready))
         .merge(docs::routes())
         .with_state(api.clone())
         .merge(own)
         .method_not_allowed_fallback(|| async { Refused(Code::MethodNotAllowed.into()) })
-        .layer(middleware::from_fn_with_state(api, guard))
+        .layer(middleware::from_fn_with_state(api, guard));
+    aliases.before(router)
 }
 
 /// What holds for every request: its page may connect here, and its answer is never taken for something else.
@@ -107,13 +119,13 @@ async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     response
 }
 
-/// The page's origin, if the request is a page's and that page may connect.
+/// The origin to allow, if the request is a page's and that page may connect.
 fn origin(api: &Api, request: &Request) -> Result<Option<HeaderValue>, Failure> {
     let (origin, host) = (only(request, header::ORIGIN)?, only(request, header::HOST)?);
     let Some(origin) = origin else { return Ok(None) };
     let text = origin.to_str().map_err(|_| Code::ForbiddenOrigin)?;
     api.origins.check(Some(text), host.and_then(|host| host.to_str().ok()))?;
-    Ok(Some(origin.clone()))
+    Ok(Some(if api.origins.are_any() { HeaderValue::from_static("*") } else { origin.clone() }))
 }
 
 /// A header that may stand once: of two, one reader would take the first and another the last.
@@ -235,10 +247,6 @@ impl Api {
         // Metrics are shown without it also when the index cannot be read.
         let _ = self.engine.report().await;
     }
-}
-
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok", "version": VERSION }))
 }
 
 async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Refused> {

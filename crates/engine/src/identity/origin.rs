@@ -53,6 +53,11 @@ impl Origins {
         }))
     }
 
+    /// Whether pages of every origin may connect.
+    pub fn are_any(&self) -> bool {
+        self.0 == Allowed::Any
+    }
+
     /// Whether a request with these headers may connect. A host refuses a request that has one of them twice.
     ///
     /// # Errors

@@ -94,6 +94,7 @@ impl Key {
             kind: Some(kind.clone()),
             status: self.status.clone(),
             member: self.member.clone(),
+            private: false,
             retired: false,
         }
     }

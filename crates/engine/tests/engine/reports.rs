@@ -14,7 +14,7 @@ use axum::{
 use dormouse_core::{Address, Principal, Stimulus, Viewer};
 use dormouse_engine::{
     Engine, Store,
-    http::{Api, router},
+    http::{Aliases, Api, router},
     identity::{Admission, GuestKey, Identity, IdentityConfig, Origins},
     task::{Failed, Job, Worker},
     world::World,
@@ -76,6 +76,7 @@ impl House {
             admission: Admission::default(),
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
+            aliases: Aliases::default(),
             connections: AtomicUsize::new(0),
         };
         let running = engine.clone();

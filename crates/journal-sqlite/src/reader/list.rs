@@ -67,7 +67,7 @@ fn query(filter: &Filter, after: Option<&Cursor>) -> (String, Vec<Value>) {
         from = "members AS m JOIN actors AS a ON a.id = m.actor";
         tests.push("m.principal = ?");
         values.push(text(member));
-    } else {
+    } else if !filter.private {
         tests.push("a.private = 0");
     }
     let equal = [

@@ -134,6 +134,8 @@ pub(super) async fn private_rows_are_in_the_lists_of_their_members_alone<S: Jour
         );
         for filter in [&Filter::default(), &open, &Filter { retired: true, ..Filter::default() }] {
             assert_eq!(listed(&*store, filter).await, none, "{filter:?}");
+            let all = Filter { private: true, ..filter.clone() };
+            assert!(listed(&*store, &all).await.contains(&id), "{all:?}");
         }
         change(private(false, &["ana"])).await;
         assert_eq!((listed(&*store, &mine("ana")).await, listed(&*store, &open).await), (vec![id.clone()], vec![id]));

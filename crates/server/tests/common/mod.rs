@@ -12,11 +12,11 @@ use std::{
 use dormouse_core::{Actor, Draft, Input, Kind, Rejection, Sight, Viewer, time::Moment};
 use dormouse_engine::{
     Engine, Store,
-    http::Api,
+    http::{Aliases, Api},
     identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Verifier},
     world::{System, World},
 };
-use dormouse_journal::{LocalHints, MemoryStore};
+use dormouse_journal::{Journal, LocalHints, MemoryStore};
 use dormouse_server::Server;
 use futures_util::{SinkExt, StreamExt};
 use schemars::JsonSchema;
@@ -165,9 +165,13 @@ impl Host {
     }
 
     pub async fn with_keys(store: MemoryStore, verifiers: Vec<Verifier>) -> Self {
+        Self::with_journal(store.clone(), Arc::new(store), verifiers).await
+    }
+
+    pub async fn with_journal(store: MemoryStore, journal: Arc<dyn Journal>, verifiers: Vec<Verifier>) -> Self {
         let world: Arc<dyn World> = Arc::new(System);
-        let seams = Arc::new(store.clone());
-        let seams = Store { journal: seams.clone(), index: seams, hints: Arc::new(LocalHints::default()) };
+        let index = Arc::new(store.clone());
+        let seams = Store { journal, index, hints: Arc::new(LocalHints::default()) };
         let engine = Engine::with([Arc::new(Kind::of::<Counter>())], seams, world.clone(), vec![]);
         let config = IdentityConfig {
             guest_key: GuestKey::from_bytes(&[7; 32]),
@@ -183,6 +187,7 @@ impl Host {
             admission: Admission::default(),
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
+            aliases: Aliases::default(),
             connections: AtomicUsize::new(0),
         });
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), api.clone(), None).await.unwrap();

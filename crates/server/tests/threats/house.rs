@@ -9,7 +9,7 @@ use std::{
 use dormouse_core::Kind;
 use dormouse_engine::{
     Engine, Store,
-    http::Api,
+    http::{Aliases, Api},
     identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Rates, Verifier},
     world::{System, World},
 };
@@ -84,6 +84,7 @@ impl House {
             admission,
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
+            aliases: Aliases::default(),
             connections: AtomicUsize::new(0),
         });
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), api.clone(), None).await.unwrap();

@@ -3,6 +3,8 @@
 
 #![expect(dead_code, reason = "only the schemas of these types are wanted")]
 
+use std::collections::BTreeMap;
+
 use dormouse_core::{Outcome, Time};
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -232,11 +234,80 @@ pub(super) struct Retired {
     position: Position,
 }
 
-/// How the host is.
+/// How the host is; 503 where it fails.
 #[derive(JsonSchema)]
 pub(super) struct Health {
+    /// `ok` or `failing`.
     status: String,
+    timestamp: Time,
+    /// The app.
+    service: String,
     version: String,
+}
+
+/// How the host is, in detail. What only the store knows is null while it cannot be read.
+#[derive(JsonSchema)]
+pub(super) struct HealthDetailed {
+    /// `ok` or `failing`.
+    status: String,
+    timestamp: Time,
+    /// The app.
+    service: String,
+    version: String,
+    uptime_ms: u64,
+    /// Whether it takes nothing new and ends soon.
+    draining: bool,
+    /// `ok` or `unavailable`.
+    journal: String,
+    /// Actors in memory.
+    live: Option<u64>,
+    /// Actors that are only in the journal.
+    asleep: Option<u64>,
+    /// Actors that are over.
+    retired: Option<u64>,
+    /// Commits of every actor.
+    commits: Option<u64>,
+    /// Messages that wait for actors in memory.
+    waiting: Option<usize>,
+    /// Actors whose history does not verify.
+    quarantined: Option<Vec<String>>,
+    /// Open connections.
+    connections: usize,
+    /// Of this process, where the system says it.
+    memory_bytes: Option<u64>,
+    /// Used since the process began, where the system says it.
+    processor_ms: Option<u64>,
+}
+
+/// What the host holds.
+#[derive(JsonSchema)]
+pub(super) struct HostStats {
+    uptime_ms: u64,
+    /// Actors in memory.
+    live: u64,
+    /// Actors that are only in the journal.
+    asleep: u64,
+    /// Actors that are over.
+    retired: u64,
+    /// Commits of every actor.
+    commits: u64,
+    /// Open connections.
+    connections: usize,
+}
+
+/// Actors of one kind that are not retired, private ones included.
+#[derive(JsonSchema)]
+pub(super) struct KindStats {
+    /// How many were counted.
+    total: usize,
+    /// Whether there are more than are counted.
+    more: bool,
+    /// How many have which status; those without a summary have none.
+    by_status: BTreeMap<String, u64>,
+    /// Members of all of them; somebody who is in two counts twice.
+    members: usize,
+    /// The first of them.
+    rows: Vec<Row>,
 }
 
 /// The host takes requests.

@@ -84,7 +84,8 @@ struct Documents {
 impl Documents {
     fn of(api: &Api) -> Self {
         let kinds = || api.engine.kinds().values().map(AsRef::as_ref);
-        let (openapi, asyncapi) = (openapi(&api.app, kinds()), asyncapi(&api.app, kinds()));
+        let (mut openapi, asyncapi) = (openapi(&api.app, kinds()), asyncapi(&api.app, kinds()));
+        api.aliases.list_in(&mut openapi);
         Self { page: page::page(&openapi, &asyncapi), openapi: openapi.to_string(), asyncapi: asyncapi.to_string() }
     }
 }

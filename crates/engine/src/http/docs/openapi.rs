@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use super::{
     VERSION,
     answers::{
-        Accepted, Commanded, Created, Events, Failed, Guest, GuestWanted, Health, History, Host, Looked, Me, Page,
-        Ready, Redriven, Reported, Retired, Revoked, Signalled, Taken, Ticket, Told,
+        Accepted, Commanded, Created, Events, Failed, Guest, GuestWanted, Health, HealthDetailed, History, Host,
+        HostStats, KindStats, Looked, Me, Page, Ready, Redriven, Reported, Retired, Revoked, Signalled, Taken, Ticket,
+        Told,
     },
     book::{Book, KindSchemas},
     text::{Etag, From, Name, Position},
@@ -18,6 +19,8 @@ const FOLDER: &str = "/components/schemas";
 
 const DESCRIPTION: &str = "Actors by HTTP: make, look, command, list, read the past. The frames of `/v1/connect` and of streams are in \
     [asyncapi.json](asyncapi.json). Times are milliseconds since 1970.";
+
+const DETAILED: &str = "How the host is; takes the role `operator`";
 
 /// The operations of one path: a method and what it does.
 type Path = Vec<(&'static str, Value)>;
@@ -78,6 +81,12 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
     let plain = |kind: &str, description: &str| answer(description, kind, json!({ "type": "string" }));
     let document = |description: &str| answer(description, "application/json", json!({ "type": "object" }));
     let get = |id: &str, summary: &str, answer: Value| ("get", operation("host", id, summary, [], ("200", answer)));
+    // In the same words where it is not well.
+    let state = |id: &str, summary: &str, answer: Value| {
+        let (method, mut operation) = get(id, summary, answer.clone());
+        operation["responses"]["503"] = answer;
+        (method, operation)
+    };
     let paths: Vec<(&str, Path)> = vec![
         ("/v1", vec![get("about", "What runs here", json_of::<Host>(book))]),
         ("/v1/me", vec![get("me", "Who I am, and where my commands go", json_of::<Me>(book))]),
@@ -91,14 +100,18 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
                 operation("host", "ticket", "A ticket for the query of a stream", [], ("201", json_of::<Ticket>(book))),
             )],
         ),
-        ("/health", vec![get("health", "Whether the process lives", json_of::<Health>(book))]),
+        ("/health", vec![state("health", "Whether the process does its work", json_of::<Health>(book))]),
+        ("/health/detailed", vec![state("health_detailed", DETAILED, json_of::<HealthDetailed>(book))]),
+        ("/stats", vec![get("stats", "What there is, counted", json_of::<HostStats>(book))]),
         ("/ready", vec![get("ready", "Whether the host takes requests", json_of::<Ready>(book))]),
         ("/metrics", vec![get("metrics", "Metrics", plain("text/plain", "Prometheus text."))]),
         ("/docs", vec![get("docs", "These documents, to read", plain("text/html", "A page."))]),
         ("/docs/openapi.json", vec![get("openapi", "This document", document("OpenAPI 3.1."))]),
         ("/docs/asyncapi.json", vec![get("asyncapi", "The frames", document("AsyncAPI 3.0."))]),
     ];
-    let guarded = |path: &str| matches!(path, "/v1" | "/v1/me" | "/v1/principals/{id}/revoke" | "/v1/ticket");
+    let guarded = |path: &str| {
+        matches!(path, "/v1" | "/v1/me" | "/v1/principals/{id}/revoke" | "/v1/ticket" | "/health/detailed")
+    };
     let opened = |path: &str, methods: Path| -> Path {
         if guarded(path) {
             methods
@@ -138,6 +151,7 @@ fn kind_paths(book: &mut Book, kind: &KindSchemas) -> Vec<(String, Path)> {
         (format!("{base}/{{id}}/history"), vec![("get", history(book, kind))]),
         (format!("{base}/{{id}}/redrive"), vec![("post", redrive(book, kind))]),
         (format!("{base}/{{id}}/stream"), vec![("get", stream(book, kind))]),
+        (format!("/stats/{}", kind.name), vec![("get", stats(book, kind))]),
     ]
 }
 
@@ -236,6 +250,11 @@ fn history(book: &mut Book, kind: &KindSchemas) -> Value {
 fn redrive(book: &mut Book, kind: &KindSchemas) -> Value {
     let summary = "Run again what is parked; takes the role `operator`";
     of_actor(kind, "redrive", summary, [], ("200", json_of::<Redriven>(book)))
+}
+
+fn stats(book: &mut Book, kind: &KindSchemas) -> Value {
+    let summary = "Count actors; takes the role `operator`";
+    of_kind(kind, "stats", summary, [], ("200", json_of::<KindStats>(book)))
 }
 
 fn stream(book: &mut Book, kind: &KindSchemas) -> Value {

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     Engine, Store,
-    http::{Api, docs::openapi, router},
+    http::{Aliases, Api, docs::openapi, router},
     identity::{Admission, GuestKey, Identity, IdentityConfig, Origins},
     world::{System, World},
 };
@@ -41,6 +41,7 @@ fn api() -> Arc<Api> {
         admission: Admission::default(),
         origins: Origins::parse([]).unwrap(),
         app: "test".into(),
+        aliases: Aliases::default(),
         connections: AtomicUsize::new(0),
     })
 }
@@ -112,7 +113,7 @@ async fn every_answer_fits_the_document() {
     host.ask("post", "/v1/todo/{id}/signals", "", id, Some(json!({ "signal": { "typing": true } }))).await;
     host.ask("get", "/v1/todo/{id}/history", "?buckets=2", id, None).await;
     host.ask("delete", "/v1/todo/{id}", "", id, None).await;
-    for path in ["/health", "/ready", "/docs", "/docs/openapi.json", "/docs/asyncapi.json"] {
+    for path in ["/health", "/stats", "/ready", "/docs", "/docs/openapi.json", "/docs/asyncapi.json"] {
         host.ask("get", path, "", "", None).await;
     }
     let all = host.document["paths"].as_object().unwrap();
@@ -124,7 +125,9 @@ async fn every_answer_fits_the_document() {
     assert_eq!(
         left,
         [
+            "get /health/detailed",
             "get /metrics",
+            "get /stats/todo",
             "post /v1/principals/{id}/revoke",
             "post /v1/reports",
             "get /v1/todo/stream",
