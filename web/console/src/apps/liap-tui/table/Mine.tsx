@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState }
 import type { LiapTuiView, Piece as PieceOf, SeatView } from "../../../generated/liap-tui";
 import { Seat } from "../../../ui/Seat";
 import { Icon } from "../../../ui/Sprite";
+import { capital } from "../../../ui/words";
 import { askedOf } from "./around";
 import { Declare } from "./Declare";
 import { Piece } from "./Piece";
@@ -32,7 +33,7 @@ export function Mine({ seen, seat, move, now, left, say }: Props) {
   return (
     <section ref={panel} className={`mine${asks ? " mine--asks" : ""}`} aria-label="Your seat and tray">
       <Identity seat={seat} name="You" leads={isLeading(view, view.you)} />
-      <Tray {...trying.tray} />
+      {trying.tray.hand.length > 0 && <Tray key={`${view.round}/${view.multiplier}`} {...trying.tray} />}
       <div className="act">
         {move.refused && (
           <p className="act__refused small" role="alert">
@@ -51,7 +52,8 @@ export function Mine({ seen, seat, move, now, left, say }: Props) {
         {asked === "declare" && (
           <Declare view={view} say={say} declare={(value) => move.make({ type: "declare", value })} />
         )}
-        {!asks && (
+        {move.sent && <p className="act__say act__wait small quiet">On its way to the host.</p>}
+        {!asks && !move.sent && (
           <p className="act__say small" id="act-say">
             {seat.away ? "A bot plays for you." : trying.verdict.words}
           </p>
@@ -96,7 +98,8 @@ function useChoice(seen: Seen, seat: SeatView, move: Move, say: (words: string) 
     say(verdict(piecesOf(hand, next), seen).words);
   }
   function play() {
-    if (!is.legal || move.sent) return;
+    if (move.sent) return;
+    if (!is.legal) return say(is.words);
     setChoice({ key, chosen: NONE });
     move.make({ type: "play", indices: inOrder(chosen) });
   }
@@ -174,4 +177,4 @@ function Identity({ seat, name, leads }: { seat: SeatView; name: string; leads: 
 }
 
 const aimed = (seat: SeatView): string =>
-  seat.declared === null ? "Not declared yet" : `D${aim(seat.declared, seat.piles).slice(1)}`;
+  seat.declared === null ? "Not declared yet" : capital(aim(seat.declared, seat.piles));

@@ -94,9 +94,11 @@ describe("a move that is under way", () => {
     await user.keyboard("{Tab}{ArrowRight} {ArrowRight} {Enter}");
     const mine = () => screen.getByRole("group", { name: "You play" });
     expect(within(mine()).getAllByRole("img", { name: CHARIOT })).toHaveLength(2);
-    expect(piece(CHARIOT).className).toContain("piece--gone");
+    expect(tray().getAllByRole("button", { name: `${CHARIOT}, on the table` })).toHaveLength(2);
     expect(screen.queryByRole("button", { name: /^Play/ })).toBeNull();
+    expect(screen.getByText("On its way to the host.")).toBeTruthy();
     show(flipped());
+    expect(screen.queryByText("On its way to the host.")).toBeNull();
     expect(tray().getAllByRole("button")).toHaveLength(moved().length);
     expect(tray().getAllByRole("button")).toContain(document.activeElement);
   });
@@ -241,6 +243,14 @@ describe("what is announced", () => {
     await waitFor(() => expect(said()).toBe("Your turn: lead 1 to 6 pieces."));
     show(sample({ phase: "round_start", round: 4, awaited: [], trick: trick(1), tricks: [] }));
     await waitFor(() => expect(said()).toBe("Ana starts round 4. Ana took the last trick."));
+  });
+
+  it("is another deal", async () => {
+    const before = weak({ weak_hand: null });
+    const { show } = open(before);
+    expect(said()).toBe("Round 3 is dealt. Eight pieces each.");
+    show({ ...before, multiplier: 2 });
+    await waitFor(() => expect(said()).toBe("Round 3 is dealt. Dealt again: this round counts ×2."));
   });
 
   it("is who declares, and who is gone or back", async () => {

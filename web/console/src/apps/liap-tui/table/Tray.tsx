@@ -1,5 +1,5 @@
 // The reader's pieces: one tab stop, arrows inside, space chooses, enter plays.
-import { type KeyboardEvent, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, useState } from "react";
 import type { Piece as PieceOf } from "../../../generated/liap-tui";
 import { colourOf, spoken } from "./pieces";
 import { Face } from "./Piece";
@@ -42,6 +42,7 @@ export function Tray({ hand, chosen, joining, lit, gone, toggle, play }: Props) 
         <button
           key={place}
           className={look(piece, joining.has(place), gone.has(place))}
+          style={{ "--n": place } as CSSProperties}
           aria-pressed={chosen.has(place)}
           aria-disabled={gone.has(place) || undefined}
           tabIndex={place === stop ? 0 : -1}
@@ -49,7 +50,10 @@ export function Tray({ hand, chosen, joining, lit, gone, toggle, play }: Props) 
           onClick={() => !gone.has(place) && toggle(place)}
         >
           <Face piece={piece} worth />
-          <span className="sr">{spoken(piece)}</span>
+          <span className="sr">
+            {spoken(piece)}
+            {gone.has(place) && ", on the table"}
+          </span>
         </button>
       ))}
       <span className="sr" id="tray-keys">

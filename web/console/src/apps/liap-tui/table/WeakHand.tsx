@@ -14,7 +14,7 @@ export function WeakHand({ asked, now, left, decide }: Props) {
     <div className="weak">
       <p className="small">
         No piece of yours is above 9 points. Another deal makes this round count <b>×{asked.next_multiplier}</b> for
-        everybody, and you start it.
+        everybody, and whoever asks for it starts.
       </p>
       {left !== undefined && (
         <p className={`small ${isLate ? "weak__late" : "quiet"}`} role={isLate ? "alert" : undefined}>

@@ -8,6 +8,6 @@ const drawn = (d: string) => (
 );
 
 export const BOT: ReactNode = drawn(
-  "M7.5 8h9a3 3 0 0 1 3 3v5a3 3 0 0 1-3 3h-9a3 3 0 0 1-3-3v-5a3 3 0 0 1 3-3zM12 4.500V8M9 13v1.500M15 13v1.500",
+  "M7.5 8h9a3 3 0 0 1 3 3v5a3 3 0 0 1-3 3h-9a3 3 0 0 1-3-3v-5a3 3 0 0 1 3-3zM12 4.5V8M9 13v1.5M15 13v1.5",
 );
-export const CROWN: ReactNode = drawn("M4 17.500L3 8l5 3.500L12 5l4 6.500L21 8l-1 9.500z");
+export const CROWN: ReactNode = drawn("M4 17.5L3 8l5 3.5L12 5l4 6.5L21 8l-1 9.5z");

@@ -2,7 +2,7 @@
 import type { LiapTuiView, Mode, Piece, PlayView, RoundScore, TrickView } from "../../../generated/liap-tui";
 import { capital, spell } from "../../../ui/words";
 import { askedOf, seatOf } from "./around";
-import { colourOf, points as worthOf } from "./pieces";
+import { colourOf } from "./pieces";
 import { called, PLAY_PIECES_MAX, setOf } from "./plays";
 
 /** A view, from a seat, with the trick on the table open or still face down. */
@@ -16,14 +16,14 @@ export const counted = (n: number, thing: string): string => `${spell(n)} ${thin
 
 export const signed = (n: number): string => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "0");
 
-export const points = (n: number): string => `${signed(n)} ${Math.abs(n) === 1 ? "point" : "points"}`;
+const unit = (n: number): string => (Math.abs(n) === 1 ? "point" : "points");
 
 export const who = ({ view, you }: Seen, slot: number): string =>
   slot === you ? "You" : (seatOf(view, slot)?.name ?? `Seat ${slot}`);
 
 /** "You take", "Ana takes". */
 const does = (seen: Seen, slot: number, verb: string): string =>
-  `${who(seen, slot)} ${slot === seen.you ? verb : `${verb}${verb === "pass" ? "es" : "s"}`}`;
+  `${who(seen, slot)} ${slot === seen.you ? verb : `${verb}s`}`;
 
 const GOALS: Record<Mode, string> = {
   first_to_50: "First to 50 wins.",
@@ -114,10 +114,10 @@ export function inWords({ pieces, kind }: PlayView): string {
   const set = setOf(pieces);
   if (!kind || !set) return "no set";
   const name = called(pieces, kind);
-  return `${name.charAt(0).toLowerCase()}${name.slice(1)}, ${set.strength} ${set.strength === 1 ? "point" : "points"}`;
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}, ${set.strength} ${unit(set.strength)}`;
 }
 
-export function winners(seen: Seen): string {
+function winners(seen: Seen): string {
   const slots = seen.view.result?.winners ?? [];
   if (slots.length === 1) return does(seen, slots[0]!, "win");
   const names = slots.map((slot) => who(seen, slot));
@@ -142,7 +142,7 @@ export function verdict(pieces: readonly Piece[], seen: Seen): Verdict {
     return { legal: false, words };
   }
   const set = setOf(pieces);
-  if (set) return { legal: mine, words: `${called(pieces, set.kind)}, ${set.strength} ${set.strength === 1 ? "point" : "points"}` };
+  if (set) return { legal: mine, words: `${called(pieces, set.kind)}, ${set.strength} ${unit(set.strength)}` };
   if (mine && required !== null) return { legal: true, words: "No set: you give these away, they cannot take the trick." };
   return { legal: false, words: noSet(pieces) };
 }
@@ -169,7 +169,8 @@ export function news(before: Seen | undefined, after: Seen): string {
   const said = before && before.view.round === after.view.round ? changes(before, after) : [];
   const is = call(after);
   const asks = prompt(after);
-  const began = !before || call(before).head !== is.head;
+  const was = before && call(before);
+  const began = was?.head !== is.head || was.more !== is.more;
   if (began && announcedByCall(after)) said.push(`${is.head} ${is.more}`.trim());
   if (asks && (!before || prompt(before) !== asks)) said.push(asks);
   return said.join(" ");
@@ -232,7 +233,4 @@ export const aim = (declared: number | null, piles: number): string =>
   declared === null ? "has not declared" : `declared ${declared}, took ${piles}`;
 
 export const lineOf = (round: RoundScore, slot: number): string =>
-  `${aim(round.declared[slot - 1]!, round.piles[slot - 1]!)}, ${points(round.points[slot - 1]!)}`;
-
-/** Hands are sorted; the sum is what one weighs a hand by. */
-export const weight = (pieces: readonly Piece[]): number => pieces.reduce((sum, piece) => sum + worthOf(piece), 0);
+  `${aim(round.declared[slot - 1]!, round.piles[slot - 1]!)}, ${signed(round.points[slot - 1]!)} ${unit(round.points[slot - 1]!)}`;
