@@ -233,7 +233,8 @@ pub(crate) fn summary(room: &Room) -> Summary {
         _ => "playing",
     };
     // Rooms that still have seats for people come first, fullest among them first.
-    let sort = if status == "waiting" { people.len() as i64 } else { -1 };
+    let has_seats = room.game.phase == Phase::Waiting && people.len() < SEATS;
+    let sort = if has_seats { people.len() as i64 } else { -1 };
     let (title, private) = (room.settings.title.clone(), room.settings.is_private);
     Summary { title, status: status.into(), members: people, sort, private }
 }

@@ -150,6 +150,19 @@ fn private_rooms_are_in_the_lists_of_their_members_alone() {
 }
 
 #[test]
+fn lists_begin_with_the_fullest_room_that_has_a_seat() {
+    let sort = |table: &Table| table.state.summary().unwrap().sort;
+    let mut three = room(1);
+    for id in &PEOPLE[1..3] {
+        join(&mut three, id, id).unwrap();
+    }
+    let (mut one, full, none) = (room(1), full_room(1), room_of(1, json!({})));
+    assert!(sort(&three) > sort(&one) && sort(&one) > sort(&none) && sort(&none) > sort(&full));
+    start(&mut one);
+    assert_eq!(sort(&one), sort(&full), "nobody can sit down there");
+}
+
+#[test]
 fn a_host_without_a_name_watches_four_bots() {
     let mut table = room_of(1, json!({ "bots": "hard" }));
     assert_eq!(names(&table), ["Bot 1", "Bot 2", "Bot 3", "Bot 4"]);
