@@ -24,16 +24,17 @@ interface Props {
 }
 
 /** The seat of somebody who plays. */
-export function Mine({ seen, seat, move, now, left, say }: Props) {
-  const { view } = seen;
+export function Mine(props: Props) {
+  const { seen, seat, move, say } = props;
+  const { view, you } = seen;
   const asked = move.sent ? undefined : askedOf(view);
   const panel = useKeptFocus();
-  const trying = useChoice(seen, seat, move, say);
+  const choice = useChoice(seen, seat, move, say);
   const asks = asked === "declare" || asked === "decide";
   return (
     <section ref={panel} className={`mine${asks ? " mine--asks" : ""}`} aria-label="Your seat and tray">
-      <Identity seat={seat} name="You" leads={isLeading(view, view.you)} />
-      {trying.tray.hand.length > 0 && <Tray key={`${view.round}/${view.multiplier}`} {...trying.tray} />}
+      <Identity seat={seat} name="You" leads={isLeading(view, you)} />
+      {choice.tray.hand.length > 0 && <Tray key={`${view.round}/${view.multiplier}`} {...choice.tray} />}
       <div className="act">
         {move.refused && (
           <p className="act__refused small" role="alert">
@@ -41,35 +42,51 @@ export function Mine({ seen, seat, move, now, left, say }: Props) {
             <span>{move.refused}</span>
           </p>
         )}
-        {asked === "decide" && view.weak_hand && (
-          <WeakHand
-            asked={view.weak_hand}
-            now={now}
-            left={left}
-            decide={(accept) => move.make({ type: "redeal_decision", accept })}
-          />
-        )}
-        {asked === "declare" && (
-          <Declare view={view} say={say} declare={(value) => move.make({ type: "declare", value })} />
-        )}
         {move.sent && <p className="act__say act__wait small quiet">On its way to the host.</p>}
-        {!asks && !move.sent && (
-          <p className="act__say small" id="act-say">
-            {seat.away ? "A bot plays for you." : trying.verdict.words}
-          </p>
-        )}
-        {asked === "play" && (
-          <button className="btn btn--go" disabled={!trying.verdict.legal} aria-describedby="act-say" onClick={trying.play}>
-            {trying.count === 0 ? "Play" : `Play ${counted(trying.count, "piece")}`}
-          </button>
-        )}
-        {seat.away && (
-          <button className="btn btn--go" onClick={() => move.make({ type: "join", name: seat.name })}>
-            Take your seat back
-          </button>
-        )}
+        {asks && <Question {...props} />}
+        {!asks && !move.sent && <Turn seat={seat} isTurn={asked === "play"} choice={choice} move={move} />}
       </div>
     </section>
+  );
+}
+
+/** What is asked before the tricks begin. */
+function Question({ seen: { view }, move, now, left, say }: Props) {
+  if (!view.weak_hand)
+    return <Declare view={view} say={say} declare={(value) => move.make({ type: "declare", value })} />;
+  const decide = (accept: boolean) => move.make({ type: "redeal_decision", accept });
+  return <WeakHand asked={view.weak_hand} now={now} left={left} decide={decide} />;
+}
+
+interface TurnProps {
+  seat: SeatView;
+  isTurn: boolean;
+  choice: ReturnType<typeof useChoice>;
+  move: Move;
+}
+
+/** What is chosen, in words, and the button that plays it. */
+function Turn({ seat, isTurn, choice: { verdict, count, play }, move }: TurnProps) {
+  if (seat.away)
+    return (
+      <>
+        <p className="act__say small">A bot plays for you.</p>
+        <button className="btn btn--go" onClick={() => move.make({ type: "join", name: seat.name })}>
+          Take your seat back
+        </button>
+      </>
+    );
+  return (
+    <>
+      <p className="act__say small" id="act-say">
+        {verdict.words}
+      </p>
+      {isTurn && (
+        <button className="btn btn--go" disabled={!verdict.legal} aria-describedby="act-say" onClick={play}>
+          {count === 0 ? "Play" : `Play ${counted(count, "piece")}`}
+        </button>
+      )}
+    </>
   );
 }
 

@@ -12,7 +12,7 @@ function open(view: LiapTuiView, more: More = {}) {
   const send = vi.fn((_: LiapTuiCommand) => new Promise<unknown>(() => {}));
   const table = (view: LiapTuiView, more: More) => <Table view={view} send={send} now={() => NOW} {...more} />;
   const { rerender, container } = render(table(view, more));
-  return { send, user: userEvent.setup(), container, show: (next: LiapTuiView) => rerender(table(next, more)) };
+  return { send, user: userEvent.setup(), container, show: (next: LiapTuiView, other = more) => rerender(table(next, other)) };
 }
 
 const tray = () => within(screen.getByRole("toolbar", { name: "Your tray" }));
@@ -261,6 +261,14 @@ describe("what is announced", () => {
     await waitFor(() =>
       expect(said()).toBe("A bot plays for Ana. Bo is back. Bo declares 1. Your turn: declare how many piles you will take."),
     );
+  });
+});
+
+describe("coming back from the past", () => {
+  it("tells where the game stands, and not what lies between", () => {
+    const { show } = open(sample({ awaited: [1], trick: trick(1) }), { past: true });
+    show(sample(), {});
+    expect(said()).toBe("Your turn: play two pieces.");
   });
 });
 

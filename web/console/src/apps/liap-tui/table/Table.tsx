@@ -47,14 +47,7 @@ export function Table({ view, send, now, past = false, you = view.you, children 
     <div className="liap">
       <div className="felt">
         <div className="mat" aria-hidden="true" />
-        {around(view, you).map((seated) => {
-          const turn = view.awaited.includes(seated.slot);
-          return (
-            seated.place !== "mine" && (
-              <SeatPlate key={seated.slot} seated={seated} leads={isLeading(view, seated.slot)} turn={turn} />
-            )
-          );
-        })}
+        <Others seen={seen} />
         <Middle seen={seen} left={left}>
           <Plays
             shown={shown}
@@ -80,6 +73,18 @@ export function Table({ view, send, now, past = false, you = view.you, children 
       </p>
     </div>
   );
+}
+
+function Others({ seen: { view, you } }: { seen: Seen }) {
+  const others = around(view, you).filter(({ place }) => place !== "mine");
+  return others.map((seated) => (
+    <SeatPlate
+      key={seated.slot}
+      seated={seated}
+      leads={isLeading(view, seated.slot)}
+      turn={view.awaited.includes(seated.slot)}
+    />
+  ));
 }
 
 /** A bot that is waited for acts long before the deadline. */

@@ -13,7 +13,7 @@ export function useAnnouncer({ view, you, open }: Seen, silent: boolean): Announ
   useEffect(() => {
     const after = { view, you, open };
     const said = silent ? "" : news(before.current, after);
-    before.current = after;
+    before.current = silent ? undefined : after;
     if (said) setText(said);
   }, [view, you, open, silent]);
   return { text, say: useCallback((words: string) => setText(words), []) };
