@@ -30,6 +30,24 @@ test("where sockets do not pass, the list is live all the same", async ({ host, 
   await proxy.close();
 });
 
+test("home is live over streams", async ({ host, windows }) => {
+  const proxy = await Proxy.to(host.url);
+  const guest = await host.guest("Ana");
+  const home = await windows.open("/", { url: proxy.url });
+  await expect(home.getByTestId("status")).toHaveText("Live");
+  const market = await guest.list("Saturday market");
+  const row = home.getByRole("listitem").filter({ hasText: "Saturday market" });
+  await expect(row).toBeVisible();
+  proxy.cut();
+  await expect(home.getByTestId("status")).toHaveText("Offline");
+  await guest.list("Reading group");
+  await guest.retire(market);
+  proxy.mend();
+  await expect(home.getByRole("listitem").filter({ hasText: "Reading group" })).toBeVisible();
+  await expect(row).toHaveCount(0);
+  await proxy.close();
+});
+
 test("a browser without sockets works too, and over a reload", async ({ host, windows }) => {
   const proxy = await Proxy.to(host.url);
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);

@@ -26,11 +26,11 @@ test("starting a room leads to its list, and home lists it then", async ({ windo
 test("a room that is started in one window comes to the others by itself", async ({ host, windows }) => {
   const asked: string[] = [];
   const watch = await windows.open("/", { name: "Bo" });
+  await expect(watch.getByText("No rooms yet. Start one and send the link to a friend.")).toBeVisible();
   watch.on("request", (request) => {
     const { pathname } = new URL(request.url());
-    if (request.method() === "GET" && /^\/v1\/[\w-]+$/.test(pathname) && pathname !== "/v1/me") asked.push(pathname);
+    if (request.method() === "GET" && /^\/v1\/[\w-]+$/.test(pathname)) asked.push(pathname);
   });
-  await expect(watch.getByText("No rooms yet.", { exact: false }).first()).toBeVisible();
   const page = await windows.open("/", { name: "Ana" });
   await page.getByRole("button", { name: "Start a room" }).click();
   await page.getByRole("textbox", { name: "Name of the list" }).fill("Saturday market");
@@ -44,7 +44,25 @@ test("a room that is started in one window comes to the others by itself", async
   await expect(watch.getByRole("listitem").filter({ hasText: "Sunday market" })).toBeVisible();
   await guest.retire(id);
   await expect(watch.getByText("No rooms yet. Start one and send the link to a friend.")).toBeVisible();
-  expect(asked, "nothing was asked for over HTTP").toEqual([]);
+  expect(asked, "no list was asked for").toEqual([]);
+});
+
+test("a private room is in the list of those who are in it alone", async ({ host, windows }) => {
+  const mine = await windows.open("/", { name: "Ana" });
+  await expect(mine.getByTestId("status")).toHaveText("Live");
+  await mine.evaluate(async () => {
+    const key = Object.keys(localStorage).find((key) => key.endsWith(":guest")) as string;
+    const { token } = JSON.parse(localStorage.getItem(key) as string) as { token: string };
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const body = JSON.stringify({ name: "Ana", private: true });
+    await fetch("/v1/liap-tui", { method: "POST", headers, body });
+  });
+  await (await host.guest("Cy")).list("Saturday market");
+  const theirs = await windows.open("/", { name: "Bo" });
+  await mine.reload();
+  for (const page of [mine, theirs]) await expect(page.getByRole("listitem").filter({ hasText: "Saturday market" })).toBeVisible();
+  await expect(mine.getByRole("listitem").filter({ hasText: "Ana's table" })).toBeVisible();
+  await expect(theirs.getByRole("listitem")).toHaveCount(1);
 });
 
 test("rooms sleep and wake, and home tells which", async ({ host, windows }) => {

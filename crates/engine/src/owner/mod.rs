@@ -281,9 +281,10 @@ impl Owner {
             let (wake, summary, present) = (Some(wake), Some(settled.summary.clone()), Some(settled.present));
             let change = IndexChange { wake, summary, present, ..IndexChange::default() };
             let at = self.durable.position();
-            match self.shared.index.reindex(&self.address, at, change).await {
-                Ok(()) => self.shared.lists.changed(&self.address, settled.summary.as_ref()),
-                Err(error) => tracing::warn!(address = %self.address, %error, "the index could not be told"),
+            if let Err(error) = self.shared.index.reindex(&self.address, at, change).await {
+                tracing::warn!(address = %self.address, %error, "the index could not be told");
+            } else if row.summary != settled.summary {
+                self.shared.lists.changed(&self.address, settled.summary.as_ref());
             }
         }
     }

@@ -63,7 +63,7 @@ const nextOf = ({ first, older }: Known): string | undefined => (older ?? first)
 /** What is live comes last, and counts. */
 const rowsOf = ({ first, mine, older }: Known): Row[] => [older, mine, first].flatMap((part) => part?.rows ?? []);
 
-/** Follows the lists of these kinds: what everybody sees, and what is mine alone. */
+/** Follows the lists of these kinds. */
 function useKinds(client: Client, names: string | undefined, soon: () => void) {
   const [kinds, setKinds] = useState<Kinds>({});
   const put = useCallback((name: string, change: (known: Known) => Partial<Known>) => {
@@ -74,18 +74,46 @@ function useKinds(client: Client, names: string | undefined, soon: () => void) {
   }, []);
   useEffect(() => {
     if (!names) return;
-    const lists = names.split(" ").flatMap((name) => {
-      const [first, mine] = [client.actor(name).watch(), client.actor(name).watch({ mine: true })];
-      first.on((update) => {
+    const lists = names.split(" ").map((name) => {
+      const list = client.actor(name).watch();
+      list.on((update) => {
         put(name, (known) => ({ first: update, ...pushedOff(known, update) }));
         soon();
       });
-      mine.on((update) => put(name, () => ({ mine: update })));
-      return [first, mine];
+      return list;
     });
-    return () => lists.forEach((list) => list.close());
+    const leave = names.split(" ").map((name) => followMine(client, name, (mine) => put(name, () => ({ mine }))));
+    return () => {
+      for (const list of lists) list.close();
+      for (const fn of leave) fn();
+    };
   }, [client, names, put, soon]);
   return [kinds, put] as const;
+}
+
+/**
+ * Private rooms stand in the list of "mine" alone. Most guests have none: asked for once, and followed only where there is
+ * something to follow, since each list takes a stream of its own where sockets do not pass.
+ */
+function followMine(client: Client, name: string, show: (mine: ListUpdate) => void): () => void {
+  let gone = false;
+  let leave = () => {};
+  const follow = (page: ListUpdate) => {
+    if (gone) return;
+    show(page);
+    if (page.rows.length === 0) return;
+    const list = client.actor(name).watch({ mine: true });
+    list.on(show);
+    leave = () => list.close();
+  };
+  client
+    .actor(name)
+    .list({ mine: true })
+    .then(follow, () => follow({ rows: [] }));
+  return () => {
+    gone = true;
+    leave();
+  };
 }
 
 /** Once older rooms are shown, one that newer rooms push off the first page stays among them. */
