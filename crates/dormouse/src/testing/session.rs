@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc, thread, time::Duration};
 
-use dormouse_core::Kind;
+use dormouse_core::{Kind, limits::LIST_LOOK};
 use serde_json::{Value, json};
 
 use super::{
@@ -79,6 +79,9 @@ async fn play(kind: Kind, script: &Script) -> Vec<Got> {
         session.perform(step).await;
         session.everybody_looks().await;
     }
+    // Lists are told late.
+    session.wait(LIST_LOOK).await;
+    session.everybody_looks().await;
     session.everybody_looks_back().await;
     session.end()
 }
@@ -101,7 +104,7 @@ struct Person {
 /// The connections of somebody who is there.
 struct Lines {
     socket: Socket,
-    streams: [(&'static str, Stream); 2],
+    streams: [(&'static str, Stream); 3],
 }
 
 impl Session {
@@ -154,7 +157,7 @@ impl Session {
         self.note(who, format!("{method} {path}"), answer);
     }
 
-    /// Watch over a socket and over streams, the view and the events.
+    /// Watch over a socket and over streams: the view, the events, and the list in which the actor may be.
     async fn come(&mut self, who: usize) {
         if self.people[who].lines.is_some() {
             return;
@@ -165,12 +168,17 @@ impl Session {
         let (actor, path) = (format!("{}/{}", self.kind, self.id), format!("/v1/{}/{}/stream", self.kind, self.id));
         socket.say(json!({ "action": "subscribe", "actor": actor, "as": "view" })).await;
         socket.say(json!({ "action": "subscribe", "actor": actor, "as": "events", "from": "start" })).await;
+        socket.say(json!({ "action": "subscribe", "list": { "kind": self.kind } })).await;
+        socket.say(json!({ "action": "subscribe", "list": { "kind": self.kind, "mine": true } })).await;
         settle().await;
         let view = Stream::open(address, &token, &format!("{path}?as=view")).await;
         settle().await;
         let events = Stream::open(address, &token, &format!("{path}?as=events&from=start")).await;
         settle().await;
-        self.people[who].lines = Some(Lines { socket, streams: [("view stream", view), ("event stream", events)] });
+        let list = Stream::open(address, &token, &format!("/v1/{}/stream", self.kind)).await;
+        settle().await;
+        let streams = [("view stream", view), ("event stream", events), ("list stream", list)];
+        self.people[who].lines = Some(Lines { socket, streams });
     }
 
     async fn leave(&mut self, who: usize) {
@@ -274,5 +282,90 @@ impl Session {
 async fn settle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    /// Keeps words, and shows how many.
+    #[derive(Default, Serialize, Deserialize)]
+    struct Words(Vec<String>);
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Config {}
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Word {
+        word: String,
+    }
+
+    impl Actor for Words {
+        const KIND: &'static str = "words";
+        const RULES: u32 = 1;
+        type Config = Config;
+        type Command = Word;
+        type Event = String;
+        type View = usize;
+
+        fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
+            match input {
+                Input::Command { command, .. } if command.word.is_empty() => Err(Rejection::new("empty", "Say one.")),
+                Input::Command { command, .. } => {
+                    draft.emit(command.word);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        }
+
+        fn evolve(&mut self, word: &String, _: Moment) {
+            self.0.push(word.clone());
+        }
+
+        fn view(&self, _: &Sight) -> usize {
+            self.0.len()
+        }
+
+        fn reveal(&self, word: &String, _: &Sight) -> Option<Value> {
+            Some(json!(word.len()))
+        }
+
+        fn summary(&self) -> Option<Summary> {
+            Some(Summary { title: "Words".into(), status: "open".into(), ..Summary::default() })
+        }
+    }
+
+    /// A check of what nobody gets would pass for every actor.
+    #[test]
+    fn everybody_gets_all_that_a_host_gives() {
+        let script = Script::new(&["ann"], json!({}))
+            .signal("ann", json!({ "typing": true }))
+            .send("ann", json!({ "word": "plume" }))
+            .send("ann", json!({ "word": "" }))
+            .leave("ann")
+            .send("ann", json!({ "word": "quill" }))
+            .come("ann");
+        let got = run(Kind::of::<Words>, &script);
+        let has = |who: &str, over: &str, what: &str| {
+            let found = got.iter().any(|got| got.who == who && got.over.starts_with(over) && got.text.contains(what));
+            assert!(found, "{who} does not get {what} over {over}: {got:#?}");
+        };
+        for what in ["welcome", "\"view\":2", "\"type\":\"events\"", "\"list\":{\"kind\":\"words\"}", "presence"] {
+            has(STRANGER, "socket", what);
+        }
+        has("ann", "socket", "\"type\":\"accepted\"");
+        has("ann", "socket", "\"type\":\"rejected\"");
+        has(STRANGER, "socket", "\"typing\":true");
+        has(STRANGER, "view stream", "\"view\":2");
+        has(STRANGER, "event stream", "\"event\":5");
+        has(STRANGER, "list stream", "\"title\":\"Words\"");
+        has("ann", "POST /v1/words/", "\"position\":\"1:3:");
+        has(STRANGER, "GET /v1/words/", "\"view\":1");
+        has(STRANGER, "GET /v1/words", "\"rows\":[{");
+        let log = &got.last().expect("the log is the last").text;
+        assert!(log.lines().count() < 10 && !log.contains("plume") && !log.contains("quill"), "{log}");
     }
 }
