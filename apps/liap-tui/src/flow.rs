@@ -125,6 +125,14 @@ fn open(d: &mut D<'_>, phase: Phase, within: Duration) {
     say(d, GameEvent::Waits { phase, wait });
 }
 
+/// Bots have decided about their weak hands, if they had any; a wake that found none says so too.
+pub(crate) fn wait_for_people(d: &mut D<'_>) {
+    let (phase, until) = (d.game().phase, d.game().wait.until);
+    if phase == Phase::Preparation && !d.game().awaited().is_empty() {
+        say(d, GameEvent::Waits { phase, wait: Wait { until, bot_at: until } });
+    }
+}
+
 fn say(d: &mut D<'_>, event: GameEvent) {
     d.emit(RoomEvent::Game(event));
 }

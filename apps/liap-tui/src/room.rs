@@ -167,7 +167,9 @@ impl Actor for Room {
             _ if awaited.is_empty() => agenda.wake(wait.until, "pause"),
             _ => {
                 let bots = awaited.iter().filter(|seat| self.is_bot_played(**seat)).count();
-                let agenda = if bots > 0 { agenda.wake(wait.bot_at, "bot") } else { agenda };
+                // Lists show when a room wakes, and whose hand is weak is a secret: it wakes at a bot's pace whoever was asked.
+                let is_secret = self.game.phase == Phase::Preparation && wait.bot_at < wait.until;
+                let agenda = if bots > 0 || is_secret { agenda.wake(wait.bot_at, "bot") } else { agenda };
                 if bots < awaited.len() { agenda.wake(wait.until, "deadline") } else { agenda }
             }
         }
@@ -262,5 +264,9 @@ fn woken(draft: &mut Draft<'_, Room>, key: &str) -> Result<(), Rejection> {
 fn act_for_awaited(draft: &mut Draft<'_, Room>, bots: bool) -> Result<(), Rejection> {
     let awaited = draft.game.awaited();
     let due: Vec<usize> = awaited.into_iter().filter(|seat| draft.is_bot_played(*seat) == bots).collect();
-    due.into_iter().try_for_each(|seat| flow::act(draft, seat))
+    due.into_iter().try_for_each(|seat| flow::act(draft, seat))?;
+    if bots {
+        flow::wait_for_people(draft);
+    }
+    Ok(())
 }

@@ -18,10 +18,7 @@ impl Hides for Room {
         for deal in &mut self.game.deals {
             deal.seed = any_seed(dice);
         }
-        // That somebody thinks as fast as a bot may be seen, so bots change places with bots.
-        let (bots, people): (Vec<usize>, Vec<usize>) = hidden_seats(sight).partition(|seat| self.is_bot_played(*seat));
-        self.game.exchange_asked(bots, dice);
-        self.game.exchange_asked(people, dice);
+        self.game.exchange_asked(hidden_seats(sight).collect(), dice);
     }
 
     fn permute_event(event: &mut RoomEvent, sight: &Sight, dice: &mut Dice) {

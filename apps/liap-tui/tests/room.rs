@@ -309,13 +309,17 @@ fn redeal(table: &mut Table, id: &str, accept: bool) -> Result<(), &'static str>
 
 #[test]
 fn weak_hands_are_asked_together_and_in_secret() {
-    let table = weak_room();
-    assert_eq!(next_wake(&table), Some((30_000, "deadline".into())));
+    let mut table = weak_room();
+    let (thinking, key) = next_wake(&table).unwrap();
+    assert!(key == "bot" && thinking < 2_000, "it wakes as if a bot were among them: {thinking}");
     let asked = |seat| view(&table, &Sight::Seat(seat))["weak_hand"].clone();
     let warn_at = table.at.time.0 + 20_000;
     assert_eq!(asked(0), json!({ "warn_at": warn_at, "next_multiplier": 2 }));
     assert_eq!((asked(1), asked(2), asked(3)), (json!(null), asked(0), json!(null)));
-    assert_eq!(public(&table)["awaited"], json!([]));
+    let seen = public(&table);
+    assert_eq!(seen["awaited"], json!([]));
+    table.wake();
+    assert_eq!((public(&table), next_wake(&table)), (seen, Some((30_000 - thinking, "deadline".into()))));
 }
 
 #[test]
@@ -345,6 +349,7 @@ fn the_first_accepter_in_play_order_starts_a_dearer_round() {
 fn whoever_says_nothing_about_a_weak_hand_keeps_it() {
     let mut table = weak_room();
     redeal(&mut table, "cid", false).unwrap();
+    table.wake();
     table.wake();
     assert_eq!((phase(&table).as_str(), public(&table)["multiplier"].clone()), ("round_start", json!(1)));
     let mut table = weak_room();
