@@ -60,6 +60,7 @@ e2e: web ## Drive the real page and the real binary with a browser
 bench: tools web ## Measure speed and memory beside raw baselines on this machine
 	cargo build --release --locked -p dormouse-bench
 	cargo build --release --locked -p dormouse --example counter
+	cargo build --release --locked -p arcade
 	target/release/bench $(ARGS)
 
 pictures: web ## Take the pictures of the README from the running page

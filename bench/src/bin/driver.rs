@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use dormouse_bench::driver::{
-    Crowd, Dialect, FanOut, First, Load, Progress, Target, fan_out, fill, first_answers, idle, live, load, storm,
+    Crowd, Dialect, FanOut, First, Games, Load, Pace, Progress, Target, fan_out, fill, first_answers, games as play,
+    idle, live, load, storm,
 };
 use dormouse_bench::machine;
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -58,6 +59,18 @@ enum Work {
         /// Commits that not all viewers have seen, at most.
         #[arg(long, default_value_t = 4)]
         window: usize,
+    },
+    /// Games of Liap Tui with four clients each, or raw rooms in which four take turns.
+    Games {
+        /// How many at once.
+        #[arg(long, default_value_t = 500)]
+        games: usize,
+        /// How fast everybody is.
+        #[arg(long, value_enum, default_value = "human")]
+        pace: Pace,
+        /// Moves a second over all raw rooms.
+        #[arg(long, default_value_t = 250.0)]
+        rate: f64,
     },
     /// Makes rooms and gives each so many commands.
     Fill {
@@ -134,6 +147,9 @@ async fn run(args: Args) -> io::Result<()> {
         Work::Load { rooms, depth } => print(&load(target, Load { rooms, depth, warmup, measure, server }).await?),
         Work::Fan { viewers, window } => {
             print(&fan_out(target, FanOut { viewers, window, warmup, measure, server }).await?)
+        }
+        Work::Games { games, pace, rate } => {
+            print(&play(target, Games { games, pace, rate, warmup, measure, server }).await?)
         }
         Work::Fill { rooms, commands } => print(&fill(target, rooms, commands, bar(rooms)).await?),
         Work::Live { rooms, commands } => print(&live(target, rooms, commands, server, bar(rooms)).await?),

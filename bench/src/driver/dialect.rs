@@ -121,7 +121,7 @@ fn read_welcome(frame: &[u8]) -> Option<Frame<'_>> {
 }
 
 /// `epoch:seq:tag`. The benchmark's actors never change their epoch.
-fn seq_of(position: &str) -> Option<u64> {
+pub(super) fn seq_of(position: &str) -> Option<u64> {
     number(position.split(':').nth(1)?.as_bytes())
 }
 
@@ -154,6 +154,11 @@ impl Commands {
 
     pub(super) fn write(&self, n: u64, into: &mut Vec<u8>) {
         write!(into, "{}{n}{}", self.head, self.tail).expect("a vector takes every write");
+    }
+
+    /// Another command than to count.
+    pub(super) fn write_command(&self, n: u64, command: &str, into: &mut Vec<u8>) {
+        write!(into, r#"{}{n}","command":{command}}}"#, self.head).expect("a vector takes every write");
     }
 }
 
@@ -238,6 +243,10 @@ mod tests {
         let send: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(send["command_id"], "o1:3");
         assert_eq!(send["command"]["by"], 1);
+        bytes.clear();
+        Commands::dormouse("counter/a", "o1".to_owned()).write_command(4, "[7]", &mut bytes);
+        let send: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((&send["command_id"], &send["command"]), (&"o1:4".into(), &serde_json::json!([7])));
         let again: serde_json::Value = serde_json::from_str(&subscribe("counter/a", Some(("1:7:t", "e")))).unwrap();
         assert_eq!((again["from"].as_str(), again["etag"].as_str()), (Some("1:7:t"), Some("e")));
     }

@@ -9,6 +9,7 @@ mod dialect;
 mod fan;
 mod fill;
 mod first;
+mod games;
 mod http;
 mod live;
 mod load;
@@ -22,7 +23,10 @@ pub use dialect::Dialect;
 pub use fan::{FanOut, fan_out};
 pub use fill::{Progress, fill};
 pub use first::{First, first_answers};
+pub use games::{Games, Pace, games};
 pub use live::live;
 pub use load::{Load, load};
-pub use report::{Busy, FanReport, FillReport, FirstReport, Latency, Limit, LoadReport, MemoryReport, StormReport};
+pub use report::{
+    Busy, FanReport, FillReport, FirstReport, GamesReport, Latency, Limit, LoadReport, MemoryReport, StormReport,
+};
 pub use session::Target;

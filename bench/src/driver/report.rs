@@ -127,6 +127,23 @@ pub struct FanReport {
     pub busy: Busy,
 }
 
+/// Games, or rooms in which four take turns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GamesReport {
+    /// Moves that everybody has seen.
+    pub moves: u64,
+    /// The same a second.
+    pub per_second: f64,
+    /// Games that ended, a second.
+    pub games_per_second: f64,
+    /// From a command to the last of the four.
+    pub everyone: Latency,
+    /// From a command to its answer.
+    pub answer: Latency,
+    /// Who was busy.
+    pub busy: Busy,
+}
+
 /// Memory of the server before and after it got so many of something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MemoryReport {

@@ -90,6 +90,12 @@ impl Session {
         self.commands.aim(room);
     }
 
+    /// Asks to watch `room`; whatever comes then is for the caller to read.
+    pub(super) async fn ask(&mut self, room: &str) -> io::Result<()> {
+        self.socket.feed(subscribe(room, None).as_bytes());
+        self.socket.flush().await
+    }
+
     /// Watches `room` from a place or from nothing, until the server has said where the view is.
     pub(super) async fn subscribe(&mut self, room: &str, from: Option<&Place>) -> io::Result<()> {
         let from = from.map(|place| (place.position.as_str(), place.etag.as_str()));

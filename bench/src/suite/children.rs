@@ -30,6 +30,8 @@ pub struct Programs {
     pub raw: PathBuf,
     /// The Dormouse server: the counter of the README.
     pub dormouse: PathBuf,
+    /// The server of the games.
+    pub arcade: PathBuf,
 }
 
 impl Programs {
@@ -44,8 +46,9 @@ impl Programs {
             driver: beside("driver"),
             raw: beside("raw"),
             dormouse: server.unwrap_or_else(|| beside("examples/counter")),
+            arcade: beside("arcade"),
         };
-        for program in [&programs.driver, &programs.raw, &programs.dormouse] {
+        for program in [&programs.driver, &programs.raw, &programs.dormouse, &programs.arcade] {
             if !program.is_file() {
                 let missing = format!("{} is missing: build it with `cargo build --release`", program.display());
                 return Err(io::Error::other(missing));
@@ -62,6 +65,7 @@ pub(super) enum Kind {
     RawMemory,
     RawDurable,
     Dormouse,
+    Arcade,
 }
 
 impl Kind {
@@ -70,7 +74,7 @@ impl Kind {
         match self {
             Self::RawEcho => "echo",
             Self::RawMemory | Self::RawDurable => "raw",
-            Self::Dormouse => "dormouse",
+            Self::Dormouse | Self::Arcade => "dormouse",
         }
     }
 }
@@ -156,7 +160,7 @@ impl Drop for Server {
 
 /// A raw server has no way to end but the signal; ours must end well.
 fn ended(kind: Kind, status: ExitStatus) -> io::Result<()> {
-    if kind != Kind::Dormouse || status.success() {
+    if kind.dialect() != "dormouse" || status.success() {
         return Ok(());
     }
     Err(io::Error::other(format!("the server ended with {status}")))
@@ -164,12 +168,18 @@ fn ended(kind: Kind, status: ExitStatus) -> io::Result<()> {
 
 fn command(programs: &Programs, kind: Kind, data: &Path, port: u16) -> Command {
     let port = port.to_string();
-    let mut command = Command::new(if kind == Kind::Dormouse { &programs.dormouse } else { &programs.raw });
+    let mut command = Command::new(match kind {
+        Kind::RawEcho | Kind::RawMemory | Kind::RawDurable => &programs.raw,
+        Kind::Dormouse => &programs.dormouse,
+        Kind::Arcade => &programs.arcade,
+    });
     match kind {
         Kind::RawEcho => command.args(["echo", "--port", &port]),
         Kind::RawMemory => command.args(["room", "--memory", "--port", &port]),
         Kind::RawDurable => command.args(["room", "--durable", "--port", &port, "--dir"]).arg(data),
-        Kind::Dormouse => command.args(["serve", "--listen", "127.0.0.1", "--port", &port, "--data"]).arg(data),
+        Kind::Dormouse | Kind::Arcade => {
+            command.args(["serve", "--listen", "127.0.0.1", "--port", &port, "--data"]).arg(data)
+        }
     };
     // What one principal may send in a second is a setting of ours, and no part of what is measured.
     command.env("DORMOUSE_RATE", UNLIMITED).stdin(Stdio::null());

@@ -1,5 +1,6 @@
 //! What is measured. Each cell starts its own servers.
 
+mod games;
 mod memory;
 mod replay;
 mod sleeping;
@@ -36,13 +37,16 @@ pub const CELLS: &[Cell] = &[
     Cell { name: "e", about: "first answer of a sleeping room", run: sleeping::first_answers },
     Cell { name: "f", about: "replay of a journal", run: replay::replay },
     Cell { name: "g", about: "5,000 clients reconnect at once", run: storm::storm },
+    Cell { name: "h500", about: "500 games of Liap Tui at people's pace", run: games::human },
+    Cell { name: "hfull", about: "the same at full pace", run: games::full },
 ];
 
 impl Cell {
     /// Whether `word` asks for this cell: its name, or only its letter.
     #[must_use]
     pub fn is_meant_by(&self, word: &str) -> bool {
-        let letter = self.name.trim_end_matches(|digit: char| digit.is_ascii_digit());
+        let letter = self.name.strip_suffix("full").unwrap_or(self.name);
+        let letter = letter.trim_end_matches(|digit: char| digit.is_ascii_digit());
         word == self.name || word == letter
     }
 }
@@ -84,6 +88,7 @@ mod tests {
         assert_eq!(meant("b1"), ["b1"]);
         assert_eq!(meant("c"), ["c4", "c1"]);
         assert_eq!(meant("e"), ["e"]);
+        assert_eq!(meant("h"), ["h500", "hfull"]);
         assert_eq!(meant("echo"), ["echo"]);
         assert!(meant("x").is_empty());
     }
