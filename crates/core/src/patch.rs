@@ -35,10 +35,14 @@ impl Patch {
     }
 
     fn object(&mut self, old: &[u8], new: &[u8]) -> bool {
-        let (old, new) = (Entries::of(old).collect::<Vec<_>>(), Entries::of(new).collect::<Vec<_>>());
-        if old.len() == new.len() && old.iter().zip(&new).all(|(a, b)| a.0 == b.0) {
-            return old.iter().zip(&new).all(|(a, b)| self.inside(a.0, |patch| patch.value(a.1, b.1)));
+        let (before, length) = (self.ops.len(), self.path.len());
+        if let Some(complete) = self.same_keys(old, new) {
+            return complete;
         }
+        // What was said of the keys before the first that differ is said again.
+        self.ops.truncate(before);
+        self.path.truncate(length);
+        let (old, new): (Vec<_>, Vec<_>) = (Entries::of(old).collect(), Entries::of(new).collect());
         let before: BTreeMap<&[u8], &[u8]> = old.iter().copied().collect();
         let after: BTreeMap<&[u8], &[u8]> = new.iter().copied().collect();
         let gone = old.iter().filter(|(key, _)| !after.contains_key(key));
@@ -51,13 +55,43 @@ impl Patch {
             })
     }
 
+    /// Most objects keep their keys, as those of types do. `None` if these do not.
+    fn same_keys(&mut self, old: &[u8], new: &[u8]) -> Option<bool> {
+        let mut new = Entries::of(new);
+        for (key, was) in Entries::of(old) {
+            let (same, value) = new.next_like(was)?;
+            if same != key {
+                return None;
+            }
+            if !self.inside(key, |patch| patch.value(was, value)) {
+                return Some(false);
+            }
+        }
+        new.next().is_none().then_some(true)
+    }
+
     fn array(&mut self, old: &[u8], new: &[u8]) -> bool {
-        let (old, new) = (Entries::of(old).collect::<Vec<_>>(), Entries::of(new).collect::<Vec<_>>());
-        let common = old.len().min(new.len());
+        let (mut old, mut new) = (Entries::of(old), Entries::of(new));
         let at = |index: usize| index.to_string().into_bytes();
-        (0..common).all(|i| self.inside(&at(i), |patch| patch.value(old[i].1, new[i].1)))
-            && (common..old.len()).rev().all(|i| self.inside(&at(i), |patch| patch.op("remove", None)))
-            && (common..new.len()).all(|i| self.inside(&at(i), |patch| patch.op("add", Some(new[i].1))))
+        for i in 0.. {
+            match old.next() {
+                Some((_, was)) => match new.next_like(was) {
+                    Some((_, value)) if was == value => {}
+                    Some((_, value)) if self.inside(&at(i), |patch| patch.value(was, value)) => {}
+                    Some(_) => return false,
+                    None => {
+                        let last = i + old.count();
+                        return (i..=last).rev().all(|i| self.inside(&at(i), |patch| patch.op("remove", None)));
+                    }
+                },
+                None => {
+                    return new
+                        .zip(i..)
+                        .all(|((_, value), i)| self.inside(&at(i), |patch| patch.op("add", Some(value))));
+                }
+            }
+        }
+        unreachable!("one of the arrays ends first")
     }
 
     /// Do something one step further down. `key` is as it stands inside a JSON string; escapes hold no `~` and no `/`.
@@ -105,25 +139,45 @@ impl<'a> Entries<'a> {
     fn of(json: &'a [u8]) -> Self {
         Self { json, at: 1, keyed: json[0] == b'{' }
     }
+
+    /// The next entry; where its value has the bytes of `other`, its end is known without looking for it.
+    fn next_like(&mut self, other: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let key = self.next_key()?;
+        let rest = &self.json[self.at..];
+        // A number may be the beginning of a longer one.
+        let is_same = rest.starts_with(other) && matches!(rest.get(other.len()), None | Some(b',' | b'}' | b']'));
+        let end = if is_same { self.at + other.len() } else { end_of(self.json, self.at) };
+        Some((key, self.value_to(end)))
+    }
+
+    /// Steps over the next key. An entry of an array has an empty one.
+    fn next_key(&mut self) -> Option<&'a [u8]> {
+        if matches!(self.json.get(self.at), None | Some(b'}' | b']')) {
+            return None;
+        }
+        if !self.keyed {
+            return Some(&[]);
+        }
+        let end = end_of_string(self.json, self.at);
+        let key = &self.json[self.at + 1..end - 1];
+        self.at = end + 1;
+        Some(key)
+    }
+
+    fn value_to(&mut self, end: usize) -> &'a [u8] {
+        let value = &self.json[self.at..end];
+        self.at = if self.json.get(end) == Some(&b',') { end + 1 } else { end };
+        value
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if matches!(self.json.get(self.at), None | Some(b'}' | b']')) {
-            return None;
-        }
-        let mut key: &[u8] = &[];
-        if self.keyed {
-            let end = end_of(self.json, self.at);
-            key = &self.json[self.at + 1..end - 1];
-            self.at = end + 1;
-        }
+        let key = self.next_key()?;
         let end = end_of(self.json, self.at);
-        let value = &self.json[self.at..end];
-        self.at = if self.json.get(end) == Some(&b',') { end + 1 } else { end };
-        Some((key, value))
+        Some((key, self.value_to(end)))
     }
 }
 
@@ -190,6 +244,21 @@ mod tests {
             String::from_utf8(patch.ops).unwrap(),
             r#"{"op":"replace","path":"/items/1/done","value":true},{"op":"replace","path":"/pending_count","value":0}"#
         );
+    }
+
+    #[test]
+    fn a_value_that_only_begins_like_the_old_one_is_another() {
+        for (old, new, ops) in [
+            ("[1]", "[12]", r#"{"op":"replace","path":"/0","value":12}"#),
+            (r#"{"n":-1}"#, r#"{"n":-10}"#, r#"{"op":"replace","path":"/n","value":-10}"#),
+            ("[1,2,3]", "[1]", r#"{"op":"remove","path":"/2"},{"op":"remove","path":"/1"}"#),
+            ("[1]", "[1,2,3]", r#"{"op":"add","path":"/1","value":2},{"op":"add","path":"/2","value":3}"#),
+            (r#"{"a":1,"b":1}"#, r#"{"a":2}"#, r#"{"op":"remove","path":"/b"},{"op":"replace","path":"/a","value":2}"#),
+        ] {
+            let mut patch = Patch { ops: vec![], path: vec![], bytes_max: 1000 };
+            assert!(patch.value(old.as_bytes(), new.as_bytes()));
+            assert_eq!(String::from_utf8(patch.ops).unwrap(), ops);
+        }
     }
 
     fn json() -> impl Strategy<Value = Value> {
