@@ -15,7 +15,7 @@ export default defineConfig(({ mode }) => ({
   },
   // Nothing is inlined: a host may forbid data: addresses.
   build: { outDir: mode === "fake" ? "test-results/fake" : "dist", emptyOutDir: true, assetsInlineLimit: 0 },
-  server: { proxy: { "/v1": { target: host, ws: true } } },
+  server: { proxy: { "/v1": { target: host, ws: true }, "/health": host } },
   // Whole pages are rendered, and the machine may be building something else meanwhile.
   test: {
     environment: "jsdom",

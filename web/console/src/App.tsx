@@ -31,6 +31,8 @@ export function App() {
 function Page({ path }: { path: string }) {
   const [kind, id, ...rest] = parts(path);
   if (kind === undefined) return <HomePage />;
+  const Lobby = APPS[kind]?.Lobby;
+  if (id === undefined && Lobby) return <Lobby />;
   if (id === undefined || rest.length > 0) return <PageNotFound />;
   // The SDK refuses such an id with a TypeError, and rightly: it can be nobody's.
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) return <RoomNotFound />;

@@ -7,9 +7,13 @@ export interface App {
   /** What its rooms are called where they have no title. */
   untitled: string;
   Page: LazyExoticComponent<ComponentType<{ id: string }>>;
-  /** What is asked before a room is started; the answer is its title. */
-  titleLabel: string;
-  config(title: string): unknown;
+  /** A page of its own before the rooms, at the kind's address: there rooms of it are started. */
+  Lobby?: LazyExoticComponent<ComponentType>;
+  /** What it invites to on home. */
+  invitation?: string;
+  /** What is asked before a room is started; the answer is its title. Not asked where there is a lobby. */
+  titleLabel?: string;
+  config?(title: string): unknown;
 }
 
 export const APPS: Record<string, App> = {
@@ -20,12 +24,17 @@ export const APPS: Record<string, App> = {
     titleLabel: "Name of the list",
     config: (title) => (title === "" ? {} : { title }),
   },
+  "liap-tui": {
+    icon: "liap-tui",
+    untitled: "Table",
+    Page: lazy(() => import("./liap-tui/LiapPage")),
+    Lobby: lazy(() => import("./liap-tui/LobbyPage")),
+    invitation: "Play Liap Tui",
+  },
 };
 
 /** Kinds without a page here still have a shape in the list. */
 const ICONS: Record<string, IconName> = {
-  "liap-tui": "liap-tui",
-  liap_tui: "liap-tui",
   duel: "duel",
   world: "world",
   worldbuild: "world",

@@ -1,24 +1,46 @@
-// A modal question with a form: title, fields, the reason if it was refused, and two buttons.
+// What floats over the page until it is answered or read: a question with a form, or anything under a title.
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 
-interface Props {
+interface ModalProps {
   title: string;
-  action: string;
   children: ReactNode;
   onClose(): void;
+}
+
+export function Modal({ title, children, onClose }: ModalProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    if (!dialog.current?.open) dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      className="dialog"
+      aria-labelledby={heading}
+      onClose={onClose}
+      onClick={(e) => {
+        if (e.target === e.currentTarget) onClose();
+      }}
+    >
+      <div className="dialog__body">
+        <h2 id={heading}>{title}</h2>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+interface Props extends ModalProps {
+  action: string;
   /** Resolves when it worked; rejects or returns words when it did not, and then the dialog stays with them. */
   onSubmit(form: FormData): Promise<string | void> | string | void;
 }
 
+/** Title, fields, the reason if it was refused, and two buttons. */
 export function Dialog({ title, action, children, onClose, onSubmit }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const heading = useId();
   const [refused, setRefused] = useState("");
   const [busy, setBusy] = useState(false);
-
-  useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
-  }, []);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -39,17 +61,8 @@ export function Dialog({ title, action, children, onClose, onSubmit }: Props) {
   }
 
   return (
-    <dialog
-      ref={dialog}
-      className="dialog"
-      aria-labelledby={heading}
-      onClose={onClose}
-      onClick={(e) => {
-        if (e.target === e.currentTarget) onClose();
-      }}
-    >
+    <Modal title={title} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
-        <h2 id={heading}>{title}</h2>
         {children}
         {refused && (
           <p className="dialog__refused small" role="alert">
@@ -63,7 +76,7 @@ export function Dialog({ title, action, children, onClose, onSubmit }: Props) {
           <button className="btn btn--go">{action}</button>
         </div>
       </form>
-    </dialog>
+    </Modal>
   );
 }
 

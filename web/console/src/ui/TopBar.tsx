@@ -8,10 +8,12 @@ import { toggleTheme } from "./theme";
 interface Props {
   title: string;
   parent?: boolean;
+  /** What is between all rooms and here. */
+  within?: { title: string; to: string };
   children?: ReactNode;
 }
 
-export function TopBar({ title, parent = false, children }: Props) {
+export function TopBar({ title, parent = false, within, children }: Props) {
   return (
     <header className="bar">
       <Link className="brand" to="/" aria-label="Dormouse, all rooms">
@@ -22,6 +24,11 @@ export function TopBar({ title, parent = false, children }: Props) {
         {parent && (
           <Link className="wide" to="/">
             Rooms
+          </Link>
+        )}
+        {within && (
+          <Link className="wide" to={within.to}>
+            {within.title}
           </Link>
         )}
         <b className="clip">{title}</b>

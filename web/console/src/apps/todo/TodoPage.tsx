@@ -3,6 +3,7 @@ import { Code } from "@dormouse/client";
 import { DormouseProvider } from "@dormouse/react";
 import { useEffect, useMemo, useState } from "react";
 import type { TodoView } from "../../generated/todo";
+import { TimeBar } from "../../live/TimeBar";
 import { useHistory } from "../../live/useHistory";
 import type { Presence } from "../../live/usePresence";
 import { useSeats } from "../../live/useSeats";
@@ -21,7 +22,6 @@ import { ago } from "../../ui/time";
 import { TopBar } from "../../ui/TopBar";
 import { Device, useClear } from "./Device";
 import { byCreation } from "./reduce";
-import { TimeBar } from "./TimeBar";
 import { useTodo } from "./useTodo";
 import { things, TITLE_MAX, UNTITLED } from "./words";
 import "./todo.css";
@@ -74,7 +74,7 @@ export default function TodoPage({ id }: { id: string }) {
             view && <Invitation onShow={() => setSecond(true)} />
           )}
         </div>
-        <TimeBar history={history} position={position} />
+        <TimeBar history={history} position={position} room="list" commit="change" />
       </main>
       {asking === "name" && (
         <NameDialog name={name ?? ""} waiting={client.waiting} onClose={() => setAsking(undefined)} />

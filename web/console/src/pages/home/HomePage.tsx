@@ -1,8 +1,10 @@
 // All rooms: how many are awake, the last day, and every room that this guest may see.
 import { useStatus } from "@dormouse/react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { APPS, iconOf } from "../../apps";
 import { usePrincipal } from "../../live/useClient";
 import { tone } from "../../live/useLine";
+import { Link } from "../../router";
 import type { HostInfo, Row, Stats } from "../../sdk";
 import { useSession } from "../../session";
 import { Empty } from "../../ui/Empty";
@@ -107,12 +109,24 @@ function Hero({ rooms, now, ask }: { rooms: Rooms; now: number; ask(what: Asking
           <button className="btn btn--quiet btn--big" onClick={() => ask("join")}>
             Join by code
           </button>
+          {invitations(rooms.info?.kinds)}
         </div>
       </div>
       <Night activity={stats?.activity} ready={rooms.info !== undefined || rooms.failed} now={now} />
     </section>
   );
 }
+
+/** The ways into kinds that have a page of their own before their rooms. */
+const invitations = (kinds: HostInfo["kinds"] = []) =>
+  kinds
+    .filter(({ kind }) => APPS[kind]?.invitation)
+    .map(({ kind }) => (
+      <Link key={kind} className="btn btn--big" to={`/${kind}`}>
+        <Icon name={iconOf(kind)} className="ico" />
+        {APPS[kind]!.invitation}
+      </Link>
+    ));
 
 /** The host's own counts; without them what the list shows, if that is all there is. Until it answers, only the room for it. */
 function counted({ info, rows, loaded, more, failed }: Rooms): string[] {

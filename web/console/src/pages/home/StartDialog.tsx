@@ -22,9 +22,10 @@ export function StartDialog({ session, kinds, preferred, onClose }: Props) {
 
   async function start(form: FormData) {
     if (!app || kind === undefined) return "This host offers no room that this console can show.";
+    if (app.Lobby) return navigate(`/${kind}`);
     // The same key makes the same room: pressing twice, or again after a drop, starts one.
     const title = String(form.get("title") ?? "").trim();
-    const room = await session.client.actor(kind).create(app.config(title), { key: key.current });
+    const room = await session.client.actor(kind).create(app.config?.(title), { key: key.current });
     navigate(`/${kind}/${encodeURIComponent(room.id)}`);
   }
 
@@ -48,13 +49,15 @@ export function StartDialog({ session, kinds, preferred, onClose }: Props) {
           ))}
         </fieldset>
       )}
-      <TextField
-        label={app?.titleLabel ?? "Name"}
-        name="title"
-        maxLength={80}
-        placeholder="Saturday market"
-        hint="It can be empty, and changed later."
-      />
+      {app?.titleLabel && (
+        <TextField
+          label={app.titleLabel}
+          name="title"
+          maxLength={80}
+          placeholder="Saturday market"
+          hint="It can be empty, and changed later."
+        />
+      )}
     </Dialog>
   );
 }

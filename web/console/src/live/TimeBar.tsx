@@ -1,21 +1,24 @@
-// The history of the list along the bottom: every commit, and the way to look at any of them.
-import type { History } from "../../live/useHistory";
-import { short } from "../../ui/position";
-import { exact, moment, day, span } from "../../ui/time";
-import { TraceSlider } from "../../ui/Trace";
-import { useNow } from "../../ui/useNow";
-import { figure, plural } from "../../ui/words";
-import type { TodoView } from "../../generated/todo";
+// The history of a room along the bottom: every commit, and the way to look at any of them.
+import { short } from "../ui/position";
+import { exact, moment, day, span } from "../ui/time";
+import { TraceSlider } from "../ui/Trace";
+import { useNow } from "../ui/useNow";
+import { figure, plural } from "../ui/words";
+import type { History } from "./useHistory";
 
 /** A nap shorter than this needs no word under it. */
 const WORTH_A_WORD = 3_600_000;
 
 interface Props {
-  history: History<TodoView>;
+  history: History<unknown>;
   position: string | null;
+  /** What the room is to those in it: a list, a game. */
+  room: string;
+  /** What one commit is to them. */
+  commit: string;
 }
 
-export function TimeBar({ history, position }: Props) {
+export function TimeBar({ history, position, room, commit }: Props) {
   const { axis, looking } = history;
   const now = useNow(60_000);
   if (axis.head === 0)
@@ -29,10 +32,10 @@ export function TimeBar({ history, position }: Props) {
         ? `${position.split(":")[0]}:${seq}`
         : String(seq);
   return (
-    <section className="time" aria-label="History of this list">
+    <section className="time" aria-label={`History of this ${room}`}>
       <div className="row">
         <h3>History</h3>
-        <span className="small faint wide">{summary(axis.head, history.createdAt ?? axis.at(1), now)}</span>
+        <span className="small faint wide">{plural(axis.head, commit)} in {lasted(history, now)}</span>
         <span className="push row">
           <span className="num small" title={exact(at)}>
             {shown}
@@ -55,7 +58,7 @@ export function TimeBar({ history, position }: Props) {
   );
 }
 
-function Labels({ history: { axis, createdAt }, now }: { history: History<TodoView>; now: number }) {
+function Labels({ history: { axis, createdAt }, now }: { history: History<unknown>; now: number }) {
   const longest = axis.naps.reduce((a, b) => (b.ms > (a?.ms ?? 0) ? b : a), axis.naps[0]);
   const middle = longest ? (longest.from + longest.to) / 2 / axis.width : 0;
   // The two ends have words already; a nap too near to them would write over those.
@@ -73,6 +76,5 @@ function Labels({ history: { axis, createdAt }, now }: { history: History<TodoVi
   );
 }
 
-function summary(changes: number, since: number, now: number): string {
-  return `${plural(changes, "change")} in ${span(Math.max(1000, now - since))}`;
-}
+const lasted = ({ createdAt, axis }: History<unknown>, now: number): string =>
+  span(Math.max(1000, now - (createdAt ?? axis.at(1))));

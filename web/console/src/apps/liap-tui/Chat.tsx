@@ -1,0 +1,107 @@
+// What people say and how they feel: heard by whoever is here now, and kept nowhere.
+import { type FormEvent, useCallback, useEffect, useRef, useState } from "react";
+import type { AnyHandle, SignalNote } from "../../sdk";
+
+const WORDS_MAX = 200;
+/** Lines that one can still read; older ones are gone. */
+const SHOWN = 50;
+/** A person says no more in that time than this; more would be noise, and the host slows it down too. */
+const WITHIN = 10_000;
+const SAID_MAX = 8;
+
+/** Words, because some devices have no pictures for them. */
+const REACTIONS = ["Nice", "Well played", "Ha", "Hmm", "Oh no"] as const;
+
+interface Line {
+  key: number;
+  who: string;
+  words: string;
+}
+
+export function Chat({ handle, me }: { handle: AnyHandle; me: string | undefined }) {
+  const [lines, setLines] = useState<readonly Line[]>([]);
+  const key = useRef(0);
+  const add = useCallback((who: string, words: string) => {
+    const line = { key: ++key.current, who, words };
+    setLines((old) => [...old, line].slice(-SHOWN));
+  }, []);
+  // A host tells the others: whoever spoke knows what they said.
+  const { say, early } = useSay(handle, (words) => add("You", words));
+  useEffect(
+    () =>
+      handle.onSignal((note) => {
+        const words = wordsOf(note);
+        if (words !== undefined && note.from) add(note.from.id === me ? "You" : note.from.name || "A guest", words);
+      }),
+    [handle, me, add],
+  );
+  return (
+    <section className="plate chat" aria-labelledby="chat">
+      <header>
+        <h2 id="chat">Chat</h2>
+        <span className="tiny faint push">Heard now, kept nowhere</span>
+      </header>
+      <ol className="chat__lines" role="log" aria-label="Chat" tabIndex={0}>
+        {lines.map(({ key, who, words }) => (
+          <li key={key} className="small">
+            <b>{who}</b> {words}
+          </li>
+        ))}
+      </ol>
+      <p className="row wrap chat__reactions">
+        {REACTIONS.map((reaction) => (
+          <button key={reaction} className="btn btn--quiet" onClick={() => say({ reaction })}>
+            {reaction}
+          </button>
+        ))}
+      </p>
+      <Field onSay={(words) => say({ chat: words })} />
+      {early && (
+        <p className="tiny quiet chat__early" role="status">
+          A little slower, please.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Field({ onSay }: { onSay(words: string): boolean }) {
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const field = event.currentTarget.elements.namedItem("words") as HTMLInputElement;
+    if (field.value.trim() !== "" && onSay(field.value.trim())) field.value = "";
+  }
+  return (
+    <form className="row chat__say" onSubmit={submit}>
+      <span className="field">
+        <input name="words" aria-label="Say something" placeholder="Say something" maxLength={WORDS_MAX} autoComplete="off" />
+      </span>
+      <button className="btn">Say</button>
+    </form>
+  );
+}
+
+function useSay(handle: AnyHandle, said: (words: string) => void) {
+  const times = useRef<number[]>([]);
+  const [early, setEarly] = useState(false);
+  function say(signal: { chat: string } | { reaction: string }): boolean {
+    const now = Date.now();
+    times.current = times.current.filter((at) => at > now - WITHIN);
+    const may = times.current.length < SAID_MAX;
+    setEarly(!may);
+    if (!may) return false;
+    times.current.push(now);
+    handle.signal(signal);
+    said("chat" in signal ? signal.chat : signal.reaction);
+    return true;
+  }
+  return { say, early };
+}
+
+/** Anybody may send anything: what is neither a short text nor one of the reactions is not shown. */
+export function wordsOf({ signal }: Pick<SignalNote, "signal">): string | undefined {
+  if (typeof signal !== "object" || signal === null) return undefined;
+  const { chat, reaction } = signal as { chat?: unknown; reaction?: unknown };
+  if (typeof chat === "string") return chat.trim().slice(0, WORDS_MAX) || undefined;
+  return REACTIONS.find((known) => known === reaction);
+}
