@@ -18,9 +18,18 @@ interface Line {
   words: string;
 }
 
-export function Chat({ handle, me }: { handle: AnyHandle; me: string | undefined }) {
+interface Props {
+  handle: AnyHandle;
+  me: string | undefined;
+  /** Whoever sits at the table is called there as they sit. */
+  nameOf(principal: string): string | undefined;
+}
+
+export function Chat({ handle, me, nameOf }: Props) {
   const [lines, setLines] = useState<readonly Line[]>([]);
   const key = useRef(0);
+  const names = useRef(nameOf);
+  names.current = nameOf;
   const add = useCallback((who: string, words: string) => {
     const line = { key: ++key.current, who, words };
     setLines((old) => [...old, line].slice(-SHOWN));
@@ -31,7 +40,9 @@ export function Chat({ handle, me }: { handle: AnyHandle; me: string | undefined
     () =>
       handle.onSignal((note) => {
         const words = wordsOf(note);
-        if (words !== undefined && note.from) add(note.from.id === me ? "You" : note.from.name || "A guest", words);
+        if (words === undefined || !note.from) return;
+        const { id, name } = note.from;
+        add(id === me ? "You" : (names.current(id) ?? (name || "A guest")), words);
       }),
     [handle, me, add],
   );
@@ -41,13 +52,13 @@ export function Chat({ handle, me }: { handle: AnyHandle; me: string | undefined
         <h2 id="chat">Chat</h2>
         <span className="tiny faint push">Heard now, kept nowhere</span>
       </header>
-      <ol className="chat__lines" role="log" aria-label="Chat" tabIndex={0}>
+      <div className="chat__lines" role="log" aria-label="Chat" tabIndex={0}>
         {lines.map(({ key, who, words }) => (
-          <li key={key} className="small">
+          <p key={key} className="small">
             <b>{who}</b> {words}
-          </li>
+          </p>
         ))}
-      </ol>
+      </div>
       <p className="row wrap chat__reactions">
         {REACTIONS.map((reaction) => (
           <button key={reaction} className="btn btn--quiet" onClick={() => say({ reaction })}>

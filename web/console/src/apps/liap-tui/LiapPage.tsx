@@ -46,7 +46,8 @@ export default function LiapPage({ id }: { id: string }) {
     return <RoomNotFound words={error.code === Code.NotFound ? undefined : error.message} />;
   const over = view?.phase === "game_over";
   const looking = over ? history.looking : undefined;
-  const chat = <Chat handle={handle} me={me} />;
+  const nameOf = (principal: string) => view?.seats.find((seat) => seat?.principal === principal)?.name;
+  const chat = <Chat handle={handle} me={me} nameOf={nameOf} />;
   const watching = view ? room.here.filter((person) => slotOf(view, person.id) === null).length : 0;
   return (
     <>
@@ -57,7 +58,7 @@ export default function LiapPage({ id }: { id: string }) {
             {latency} ms
           </span>
         )}
-        <Status tone={line.tone} />
+        <Status tone={line.tone} spoken />
       </TopBar>
       <main className="table-room">
         <h1 className="sr">{title}</h1>
