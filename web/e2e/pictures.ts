@@ -1,4 +1,4 @@
-// The pictures of the README: a small story on the real page and the real host, four of its moments kept in docs/pictures.
+// The pictures of the README: a small story on the real page and the real host, five of its moments kept in docs/pictures.
 // The people are made up, and their past is made under a clock that was set back; every figure is the host's own.
 import { execFileSync } from "node:child_process";
 import { mkdir, stat } from "node:fs/promises";
@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
 import type { Guest } from "./support/guest.ts";
 import { Past } from "./support/past.ts";
+import { setTable } from "./support/table.ts";
 import { expect, type Host, List, test, type Windows } from "./support/test.ts";
 
 const FOLDER = new URL("../../docs/pictures/", import.meta.url);
@@ -154,4 +155,13 @@ test("the same list on a phone, in the dark", async ({ host, windows }) => {
   await apart(ana, mia);
   await mia.page.evaluate(() => scrollTo(0, 0));
   await keep(mia.page, "todo-phone-dark");
+});
+
+test("a table of Liap Tui, in mid-game", async ({ windows }) => {
+  const page = await windows.open("/liap-tui", { colorScheme: "light", ...DESKTOP });
+  await setTable(page, "Ana");
+  await page.getByRole("button", { name: "Start the game" }).click();
+  // A weak hand is asked first, and whoever starts declares first.
+  await expect(page.getByRole("group", { name: "How many piles will you take?" })).toBeVisible({ timeout: 60_000 });
+  await keep(page, "liap-tui-light");
 });
