@@ -102,11 +102,14 @@ function Middle({ seen, left, children }: { seen: Seen; left: number | undefined
         <b>{head}</b>
         {more && <span className="small quiet">{more}</span>}
         {round && <Breakdown seen={seen} round={round} />}
-        {left !== undefined && <Clock left={left} of={GIVEN[view.phase] ?? left} />}
+        {left !== undefined && <TimeLeft left={left} given={GIVEN[view.phase] ?? left} />}
       </div>
     </div>
   );
 }
+
+/** This device may take the host's clock for a little earlier than it is, and nobody is given more than there is. */
+const TimeLeft = ({ left, given }: { left: number; given: number }) => <Clock left={Math.min(left, given)} of={given} />;
 
 interface BottomProps {
   seen: Seen;
