@@ -16,7 +16,7 @@ import { exact, span } from "../../ui/time";
 import { TopBar } from "../../ui/TopBar";
 import { useNow } from "../../ui/useNow";
 import { Piece } from "./table/Piece";
-import { configOf, inOrder, isJoinable, peopleAt, quickMatch, rowWords, SEATS } from "./tables";
+import { configOf, inOrder, isAtRest, peopleAt, quickMatch, rowWords, SEATS, verbOf } from "./tables";
 import { Tutorial } from "./Tutorial";
 import "./liap.css";
 
@@ -176,6 +176,7 @@ const to = (id: string) => `/${KIND}/${encodeURIComponent(id)}`;
 
 function Tables({ rows, mine }: { rows: readonly Row[] | undefined; mine: readonly Row[] }) {
   const now = useNow(30_000);
+  const me = usePrincipal()?.id;
   const all = inOrder([...new Map([...mine, ...(rows ?? [])].map((row) => [row.id, row])).values()]);
   return (
     <section className="open" aria-labelledby="open-tables">
@@ -190,7 +191,7 @@ function Tables({ rows, mine }: { rows: readonly Row[] | undefined; mine: readon
       ) : (
         <ul>
           {all.map((row) => (
-            <TableRow key={row.id} row={row} now={now} />
+            <TableRow key={row.id} row={row} me={me} now={now} />
           ))}
         </ul>
       )}
@@ -224,19 +225,20 @@ function JoinByCode() {
   );
 }
 
-function TableRow({ row, now }: { row: Row; now: number }) {
+function TableRow({ row, me, now }: { row: Row; me: string | undefined; now: number }) {
   const people = peopleAt(row);
-  const verb = !row.awake ? "Wake" : isJoinable(row) ? "Join" : row.status === "over" ? "Look" : "Watch";
+  const verb = verbOf(row, me);
+  const rests = isAtRest(row);
   const title = row.title || "Table";
   return (
-    <li className={`tab tab--${row.awake ? "live" : "asleep"}`}>
-      <Icon name={row.awake ? "live" : "asleep"} className="dot" />
+    <li className={`tab tab--${rests ? "asleep" : "live"}`}>
+      <Icon name={rests ? "asleep" : "live"} className="dot" />
       <div className="clip">
         <b>{title}</b>
         <br />
         <span className="tiny faint" title={exact(row.updated_at)}>
           {rowWords(row)}
-          {!row.awake && `, asleep for ${span(Math.max(1000, now - row.updated_at))}`}
+          {rests && `, asleep for ${span(Math.max(1000, now - row.updated_at))}`}
         </span>
       </div>
       <span className="four" role="img" aria-label={`${people} of ${SEATS} seats have people`}>
@@ -244,7 +246,7 @@ function TableRow({ row, now }: { row: Row; now: number }) {
           <i key={seat} className={seat < people ? "on" : undefined} />
         ))}
       </span>
-      <Link className={verb === "Join" ? "btn" : "btn btn--quiet"} to={to(row.id)}>
+      <Link className={verb === "Join" || verb === "Return" ? "btn" : "btn btn--quiet"} to={to(row.id)}>
         {verb}
         <span className="sr"> {title}</span>
       </Link>

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Row } from "../../sdk";
 import { wordsOf } from "./Chat";
 import { hex } from "./Ending";
-import { inOrder, isJoinable, quickMatch, rowWords } from "./tables";
+import { inOrder, isAtRest, isJoinable, quickMatch, rowWords, verbOf } from "./tables";
 
 const row = (id: string, changes: Partial<Row> = {}): Row => ({
   kind: "liap-tui",
@@ -20,9 +20,8 @@ const row = (id: string, changes: Partial<Row> = {}): Row => ({
 });
 
 describe("quick match", () => {
-  it("takes the fullest table that is awake, has room and is not one's own", () => {
+  it("takes the fullest table that waits, has room and is not one's own", () => {
     const rows = [
-      row("asleep", { awake: false, members: ["a", "b", "c"] }),
       row("full", { members: ["a", "b", "c", "d"] }),
       row("playing", { status: "playing", members: ["a", "b", "c"] }),
       row("mine", { members: ["me", "b", "c"] }),
@@ -31,6 +30,7 @@ describe("quick match", () => {
       row("bots", { members: [] }),
     ];
     expect(quickMatch(rows, "me")?.id).toBe("two");
+    expect(quickMatch([...rows, row("quiet", { awake: false, members: ["a", "b", "c"] })], "me")?.id).toBe("quiet");
     expect(quickMatch([row("bots", { members: [] })], "me")).toBeUndefined();
   });
 });
@@ -40,6 +40,16 @@ describe("rows", () => {
     const rows = [row("over", { status: "over" }), row("playing", { status: "playing" }), row("full", { members: ["a", "b", "c", "d"] }), row("open")];
     expect(inOrder(rows).map(({ id }) => id)).toEqual(["open", "full", "playing", "over"]);
     expect(rows.map(isJoinable)).toEqual([false, false, false, true]);
+  });
+  it("name the way in", () => {
+    const quiet = { awake: false };
+    expect(verbOf(row("a"), "me")).toBe("Join");
+    expect(verbOf(row("a", quiet), "me")).toBe("Join");
+    expect(isAtRest(row("a", quiet))).toBe(false);
+    expect(verbOf(row("a", { members: ["a", "b", "c", "d"] }), "me")).toBe("Watch");
+    expect(verbOf(row("a", { status: "playing" }), "ana")).toBe("Return");
+    expect(verbOf(row("a", { status: "playing", ...quiet }), "ana")).toBe("Wake");
+    expect(verbOf(row("a", { status: "over", ...quiet }), "ana")).toBe("Look");
   });
   it("say how it stands", () => {
     expect(rowWords(row("a"))).toBe("waiting, one person");

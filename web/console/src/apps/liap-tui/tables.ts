@@ -12,10 +12,18 @@ export const isWaiting = (row: Row): boolean => row.status === "waiting";
 /** Where a person may still sit down: bots make room. */
 export const isJoinable = (row: Row): boolean => isWaiting(row) && peopleAt(row) < SEATS;
 
-/** The fullest table that waits for people, awake before asleep; none if one has to be made. */
+/**
+ * Nobody is there. A table that waits is none of these, though it leaves memory while nobody presses anything: once its
+ * people are gone the rules close it.
+ */
+export const isAtRest = (row: Row): boolean => !row.awake && !isWaiting(row);
+
+export const isMine = (row: Row, me: string | undefined): boolean =>
+  me !== undefined && Array.isArray(row.members) && row.members.includes(me);
+
+/** The fullest table that waits for people; none if one has to be made. */
 export function quickMatch(rows: readonly Row[], me: string | undefined): Row | undefined {
-  const mine = (row: Row) => me !== undefined && Array.isArray(row.members) && row.members.includes(me);
-  const open = rows.filter((row) => isJoinable(row) && row.awake && !mine(row) && peopleAt(row) > 0);
+  const open = rows.filter((row) => isJoinable(row) && !isMine(row, me) && peopleAt(row) > 0);
   return open.reduce<Row | undefined>((best, row) => (best && peopleAt(best) >= peopleAt(row) ? best : row), undefined);
 }
 
@@ -31,6 +39,14 @@ export function rowWords(row: Row): string {
   const people = peopleAt(row);
   const who = people === 0 ? "bots only" : people === 1 ? "one person" : `${people} people`;
   return `${WORDS[row.status] ?? row.status}, ${who}${row.private ? ", private" : ""}`;
+}
+
+/** The way to a table, in one word. */
+export function verbOf(row: Row, me: string | undefined): string {
+  if (row.status === "over") return "Look";
+  if (isAtRest(row)) return "Wake";
+  if (isMine(row, me)) return "Return";
+  return isJoinable(row) ? "Join" : "Watch";
 }
 
 /** What the form of a new table says. */
