@@ -1,5 +1,5 @@
 // After the game: who won, how everybody did, the next game, and every deal for anybody to check.
-import { useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import type { GameResult, LiapTuiCommand, LiapTuiView } from "../../generated/liap-tui";
 import { refused } from "../../live/words";
 import { Link, navigate } from "../../router";
@@ -7,6 +7,7 @@ import { useSession } from "../../session";
 import { Seat } from "../../ui/Seat";
 import { span } from "../../ui/time";
 import { plural } from "../../ui/words";
+import { openRematch, tablesOf } from "./rematch";
 
 interface Props {
   id: string;
@@ -89,12 +90,15 @@ function Rematch({ id, view, you, send }: Props) {
   const { client } = useSession();
   const [wrong, setWrong] = useState("");
   const [busy, setBusy] = useState(false);
-  const made = useRef<string>(undefined);
+  const opener = useOpener(view.rematch);
   if (view.rematch)
     return (
-      <Link className="btn btn--go" to={`/liap-tui/${encodeURIComponent(view.rematch)}`}>
-        Go to the rematch
-      </Link>
+      <>
+        <span className="small">{opener ?? "Somebody"} opened a rematch.</span>
+        <Link className="btn btn--go" to={`/liap-tui/${encodeURIComponent(view.rematch)}`}>
+          Go to the rematch
+        </Link>
+      </>
     );
   if (you === null) return null;
   const name = nameAt(view, you);
@@ -102,12 +106,8 @@ function Rematch({ id, view, you, send }: Props) {
     setBusy(true);
     setWrong("");
     try {
-      // The same key makes the same room, however often it is pressed.
-      const { mode, pace } = view;
-      const config = { name, mode, pace, private: view.private };
-      made.current ??= (await client.actor("liap-tui").create(config, { key: `rematch-${id}` })).id;
-      await send({ type: "rematch", room: made.current });
-      navigate(`/liap-tui/${encodeURIComponent(made.current)}`);
+      const room = await openRematch(tablesOf(client), { id, view, name, send });
+      if (room !== undefined) navigate(`/liap-tui/${encodeURIComponent(room)}`);
     } catch (error) {
       setWrong(refused(error));
     }
@@ -125,6 +125,27 @@ function Rematch({ id, view, you, send }: Props) {
       )}
     </>
   );
+}
+
+/** Whoever opened a table is its first host. */
+function useOpener(rematch: string | null): string | undefined {
+  const { client } = useSession();
+  const [name, setName] = useState<string>();
+  useEffect(() => {
+    if (rematch === null) return;
+    let gone = false;
+    const show = ({ view }: { view: LiapTuiView }) => gone || setName(view.seats.find((seat) => seat?.host)?.name);
+    tablesOf(client)
+      .get(rematch)
+      .at(1)
+      .then(show, () => {
+        /* closed meanwhile: then nobody is named */
+      });
+    return () => {
+      gone = true;
+    };
+  }, [client, rematch]);
+  return name;
 }
 
 function Deals({ view }: { view: LiapTuiView }) {
