@@ -44,6 +44,25 @@ test("a table is seen as it fills, and its host sees to the seats", async ({ win
   await expect(row).toContainText("playing");
 });
 
+test("a table that its host leaves says so, and one that waits in silence is still found", async ({ windows }) => {
+  const ana = await windows.open("/liap-tui");
+  await setTable(ana, "Ana");
+  const bo = await windows.open("/liap-tui", { name: "Bo" });
+  const row = bo.getByRole("listitem").filter({ hasText: "Ana's table" });
+  // A room that nobody presses anything in leaves memory, with its people still there.
+  const left = bo.waitForEvent("websocket").then((socket) =>
+    socket.waitForEvent("framereceived", { timeout: 30_000, predicate: ({ payload }) => /"(awake"|.*awake","value"):false/.test(String(payload)) }),
+  );
+  await bo.reload();
+  await left;
+  await expect(row).toContainText("waiting, one person");
+  await expect(row).not.toContainText("asleep");
+  await bo.getByRole("button", { name: "Find a table" }).click();
+  await expect(bo.getByText("Bo (you)")).toBeVisible();
+  await ana.getByRole("button", { name: "Close the table" }).click();
+  await expect(bo.getByText("This table was closed.")).toBeVisible();
+});
+
 test("four people play to the end through a reload, a pulled plug and a dead host, and nobody sees a hand", async ({ host, windows }) => {
   test.setTimeout(300_000);
   const ana = await windows.open("/liap-tui");
@@ -62,6 +81,7 @@ test("four people play to the end through a reload, a pulled plug and a dead hos
 
   await others[0]!.reload();
   await others[1]!.getByRole("button", { name: "Pull the plug" }).click();
+  await expect(others[1]!.getByText("Your seat is kept. A bot plays for you until the line is back.")).toBeVisible();
   await expect(watcher.locator(".toast")).toContainText("Cid lost the line. A bot plays until they are back.");
   await others[1]!.getByRole("button", { name: "Plug back in" }).click();
   await expect(watcher.locator(".toast")).toContainText("Cid is back.");
@@ -82,6 +102,8 @@ test("four people play to the end through a reload, a pulled plug and a dead hos
   }
   const before = frames.slice(0, frames.findIndex((frame) => frame.includes("game_over")));
   expect(before.length).toBeGreaterThan(50);
+  const place = await watcher.getByTestId("position").innerText();
+  for (const player of players) await expect(player.getByTestId("position"), "all stand at one position").toHaveText(place);
   const hands = before.filter((frame) => /"hand":\[|\/hand"/.test(frame));
   expect(hands.length, "frames with somebody's hand").toBe(0);
 
@@ -93,6 +115,7 @@ test("four people play to the end through a reload, a pulled plug and a dead hos
 
   await ana.getByRole("button", { name: "Rematch" }).click();
   await expect(ana.getByRole("button", { name: "Start the game" })).toBeEnabled();
+  await expect(others[0]!.getByText("Ana opened a rematch.")).toBeVisible();
   await others[0]!.getByRole("link", { name: "Go to the rematch" }).click();
   await sitDown(others[0]!, "Bo");
   await host.stop();

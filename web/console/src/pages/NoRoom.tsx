@@ -40,6 +40,13 @@ export const RoomGone = () => (
   </Nowhere>
 );
 
+/** Somebody saw it a moment ago, so the code was right. */
+export const TableClosed = () => (
+  <Nowhere bar="Closed" title="This table was closed.">
+    Its host left before the game began, or nobody was at it any more.
+  </Nowhere>
+);
+
 export const PageNotFound = () => (
   <Nowhere bar="No page" title="There is no page here.">
     The address leads nowhere. All rooms are one step away.

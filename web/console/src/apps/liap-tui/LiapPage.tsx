@@ -9,7 +9,8 @@ import { useHostTime } from "../../live/useHostTime";
 import { useLine } from "../../live/useLine";
 import { TimeBar } from "../../live/TimeBar";
 import { refused } from "../../live/words";
-import { RoomGone, RoomNotFound } from "../../pages/NoRoom";
+import { RoomGone, RoomNotFound, TableClosed } from "../../pages/NoRoom";
+import { short } from "../../ui/position";
 import { ShareLink } from "../../ui/ShareLink";
 import { Icon } from "../../ui/Sprite";
 import { Status } from "../../ui/Status";
@@ -42,6 +43,7 @@ export default function LiapPage({ id }: { id: string }) {
   }, [title]);
 
   if (error?.code === Code.Gone) return <RoomGone />;
+  if (error?.code === Code.NotFound && view) return <TableClosed />;
   if (error && (error.code === Code.NotFound || !view))
     return <RoomNotFound words={error.code === Code.NotFound ? undefined : error.message} />;
   const over = view?.phase === "game_over";
@@ -53,6 +55,11 @@ export default function LiapPage({ id }: { id: string }) {
     <>
       <TopBar title={title} parent within={{ title: "Liap Tui", to: `/${KIND}` }}>
         {watching > 0 && <span className="small faint wide">{watching} watching</span>}
+        {position && (
+          <span className="num tiny faint wide" data-testid="position">
+            {short(position)}
+          </span>
+        )}
         {latency !== undefined && line.tone === "live" && (
           <span className="num tiny faint" title="The way to the host and back" data-testid="latency">
             {latency} ms
@@ -67,7 +74,9 @@ export default function LiapPage({ id }: { id: string }) {
           <button className="btn--text" onClick={() => setLearning(true)}>
             Rules
           </button>
-          {line.note && <span className="quiet">{line.note}</span>}
+          <span className="quiet" role="status">
+            {line.tone === "offline" ? down(view, you) : line.note}
+          </span>
           {view && you !== null && !over && <SeatBack view={view} you={you} send={send} />}
           <Plug />
         </div>
@@ -98,6 +107,13 @@ export default function LiapPage({ id }: { id: string }) {
       {learning && <Tutorial onClose={() => setLearning(false)} />}
     </>
   );
+}
+
+/** What is safe while there is no line, where the badge says only that there is none. */
+function down(view: LiapTuiView | undefined, you: number | null): string {
+  const isPlaying = view !== undefined && view.phase !== "waiting" && view.phase !== "game_over";
+  if (you === null || !isPlaying) return "What you see was true when the line was lost.";
+  return "Your seat is kept. A bot plays for you until the line is back.";
 }
 
 function slotOf(view: LiapTuiView, principal: string | undefined): number | null {
