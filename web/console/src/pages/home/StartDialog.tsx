@@ -16,7 +16,9 @@ interface Props {
 
 export function StartDialog({ session, kinds, preferred, onClose }: Props) {
   const possible = kinds.filter(({ kind }) => APPS[kind]);
-  const [kind, setKind] = useState(preferred && APPS[preferred] ? preferred : possible[0]?.kind);
+  // A kind with a lobby has a way of its own; who presses here mostly wants a room at once.
+  const first = possible.find(({ kind }) => !APPS[kind]?.Lobby) ?? possible[0];
+  const [kind, setKind] = useState(preferred && APPS[preferred] ? preferred : first?.kind);
   const key = useRef(newKey());
   const app = kind === undefined ? undefined : APPS[kind];
 
