@@ -11,7 +11,10 @@ export function Modal({ title, children, onClose }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
+    if (dialog.current?.open) return;
+    dialog.current?.showModal();
+    // Whoever is asked something types it; whatever else can be chosen is chosen already.
+    dialog.current?.querySelector<HTMLElement>("input:not([type])")?.focus();
   }, []);
   return (
     <dialog
