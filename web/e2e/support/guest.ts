@@ -59,6 +59,12 @@ export class Guest {
     return this.#ask("GET", `/v1/todo/${id}`) as Promise<Moment>;
   }
 
+  /** Whether every table of Liap Tui that this guest may see has left the host's memory. */
+  async tablesSleep(): Promise<boolean> {
+    const { rows } = (await this.#ask("GET", "/v1/liap-tui")) as { rows: { awake: boolean }[] };
+    return rows.every(({ awake }) => !awake);
+  }
+
   retire(id: string): Promise<unknown> {
     return this.#ask("DELETE", `/v1/todo/${id}`);
   }

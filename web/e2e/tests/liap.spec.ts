@@ -44,17 +44,15 @@ test("a table is seen as it fills, and its host sees to the seats", async ({ win
   await expect(row).toContainText("playing");
 });
 
-test("a table that its host leaves says so, and one that waits in silence is still found", async ({ windows }) => {
+test("a table that its host leaves says so, and one that waits in silence is still found", async ({ host, windows }) => {
   const ana = await windows.open("/liap-tui");
   await setTable(ana, "Ana");
   const bo = await windows.open("/liap-tui", { name: "Bo" });
   const row = bo.getByRole("listitem").filter({ hasText: "Ana's table" });
   // A room that nobody presses anything in leaves memory, with its people still there.
-  const left = bo.waitForEvent("websocket").then((socket) =>
-    socket.waitForEvent("framereceived", { timeout: 30_000, predicate: ({ payload }) => /"(awake"|.*awake","value"):false/.test(String(payload)) }),
-  );
+  const reader = await host.guest("Reader");
+  await expect.poll(() => reader.tablesSleep(), { timeout: 30_000 }).toBe(true);
   await bo.reload();
-  await left;
   await expect(row).toContainText("waiting, one person");
   await expect(row).not.toContainText("asleep");
   await bo.getByRole("button", { name: "Find a table" }).click();
