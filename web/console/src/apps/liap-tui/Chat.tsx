@@ -34,17 +34,17 @@ export function Chat({ handle, me, nameOf }: Props) {
     const line = { key: ++key.current, who, words };
     setLines((old) => [...old, line].slice(-SHOWN));
   }, []);
-  // A host tells the others: whoever spoke knows what they said.
-  const { say, early } = useSay(handle, (words) => add("You", words));
+  // A host tells the others; whoever spoke knows what they said.
+  const { say, isOwn, early } = useSay(handle, (words) => add("You", words));
   useEffect(
     () =>
       handle.onSignal((note) => {
         const words = wordsOf(note);
-        if (words === undefined || !note.from) return;
+        if (words === undefined || !note.from || isOwn(note)) return;
         const { id, name } = note.from;
         add(id === me ? "You" : (names.current(id) ?? (name || "A guest")), words);
       }),
-    [handle, me, add],
+    [handle, me, add, isOwn],
   );
   return (
     <section className="plate chat" aria-labelledby="chat">
@@ -94,6 +94,8 @@ function Field({ onSay }: { onSay(words: string): boolean }) {
 
 function useSay(handle: AnyHandle, said: (words: string) => void) {
   const times = useRef<number[]>([]);
+  /** Over a stream a host tells also whoever spoke. */
+  const own = useRef<readonly unknown[]>([]);
   const [early, setEarly] = useState(false);
   function say(signal: { chat: string } | { reaction: string }): boolean {
     const now = Date.now();
@@ -102,11 +104,14 @@ function useSay(handle: AnyHandle, said: (words: string) => void) {
     setEarly(!may);
     if (!may) return false;
     times.current.push(now);
-    handle.signal(signal);
+    const key = `${now}-${Math.random()}`;
+    own.current = [...own.current, key].slice(-SAID_MAX);
+    handle.signal({ ...signal, key });
     said("chat" in signal ? signal.chat : signal.reaction);
     return true;
   }
-  return { say, early };
+  const isOwn = useCallback(({ signal }: SignalNote) => own.current.includes((signal as { key?: unknown } | null)?.key), []);
+  return { say, isOwn, early };
 }
 
 /** Anybody may send anything: what is neither a short text nor one of the reactions is not shown. */
