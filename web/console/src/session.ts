@@ -34,14 +34,13 @@ export const useSession = (): Session => useSyncExternalStore(subscribe, current
  * A guest's name is in the token that the host signed, so a new name is a new guest: the old token goes.
  * Commands that still wait belong to the old one; the caller asks only when there are none.
  */
-export function rename(name: string): Client {
-  if (name === current().name) return current().client;
+export function rename(name: string): void {
+  if (name === current().name) return;
   remember(NAME, name);
   current().client.close();
   mine().clear();
   session = open(name);
   for (const fn of listeners) fn();
-  return session.client;
 }
 
 /** Another guest in the same page. The tab remembers it, so that a reload is the same guest again. */

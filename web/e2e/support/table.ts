@@ -4,7 +4,7 @@ import { expect, type Page } from "@playwright/test";
 /** Set in a window whose person plays by themselves. */
 const PLAYS = "e2e.plays";
 
-/** From now on, also after a reload, this window makes the simplest legal move whenever the page asks for one. */
+/** From now on, also after a reload, this window makes a simple legal move whenever the page asks for one. */
 export async function playOn(page: Page): Promise<void> {
   await page.addInitScript(() => setInterval(() => window.dispatchEvent(new Event("e2e.step")), 40));
   await page.addInitScript(installed);
@@ -22,7 +22,10 @@ function installed(): void {
     const go = first<HTMLButtonElement>(".mine .act .btn--go");
     if (!go || !/^Play/.test(go.textContent)) return;
     if (!go.disabled) return go.click();
-    first('.tray button[aria-pressed="false"]')?.click();
+    // The strongest first, until as many piles are taken as were declared: games of players who aim are shorter.
+    const [, piles, declared] = /(\d)\/(\d)/.exec(first(".mine .pile")?.textContent ?? "") ?? [];
+    const left = [...document.querySelectorAll<HTMLElement>('.tray button[aria-pressed="false"]')];
+    left.at(Number(piles) < Number(declared) ? 0 : -1)?.click();
   };
   const declare = () => {
     const go = first<HTMLButtonElement>(".declare .btn--go");

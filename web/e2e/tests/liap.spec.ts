@@ -62,7 +62,8 @@ test("a table that its host leaves says so, and one that waits in silence is sti
 });
 
 test("four people play to the end through a reload, a pulled plug and a dead host, and nobody sees a hand", async ({ host, windows }) => {
-  test.setTimeout(300_000);
+  // Up to twenty rounds of eight tricks, and the machine may be building something else meanwhile.
+  test.setTimeout(480_000);
   const ana = await windows.open("/liap-tui");
   const table = await setTable(ana, "Ana");
   const others = await Promise.all(["Bo", "Cid", "Dee"].map((name) => windows.open(table, { name })));
@@ -80,9 +81,11 @@ test("four people play to the end through a reload, a pulled plug and a dead hos
   await others[0]!.reload();
   await others[1]!.getByRole("button", { name: "Pull the plug" }).click();
   await expect(others[1]!.getByText("Your seat is kept. A bot plays for you until the line is back.")).toBeVisible();
-  await expect(watcher.locator(".toast")).toContainText("Cid lost the line. A bot plays until they are back.");
+  // The badge stays as long as the bot does; what is said of it may be followed at once by something newer.
+  const standIn = watcher.getByTitle("A bot plays until Cid is back");
+  await expect(standIn).toBeVisible();
   await others[1]!.getByRole("button", { name: "Plug back in" }).click();
-  await expect(watcher.locator(".toast")).toContainText("Cid is back.");
+  await expect(standIn).toHaveCount(0);
   await round(watcher, 3);
   await host.kill();
   await host.up();
@@ -91,7 +94,7 @@ test("four people play to the end through a reload, a pulled plug and a dead hos
     await expect(players[at]!.locator(".score tr.me"), `${name} is in their own seat`).toContainText("You");
 
   const ending = (page: Page) => page.getByRole("region", { name: /has won|share the win/ });
-  await expect(ending(watcher)).toBeVisible({ timeout: 200_000 });
+  await expect(ending(watcher)).toBeVisible({ timeout: 400_000 });
   const ranking = (page: Page) => ending(page).locator("tbody").innerText();
   const truth = await ranking(watcher);
   for (const player of players) {

@@ -7,14 +7,15 @@ import { tone } from "../../live/useLine";
 import { refused } from "../../live/words";
 import { parseCode } from "../../pages/home/rooms";
 import { Link, navigate } from "../../router";
-import type { Row } from "../../sdk";
-import { rename, useSession } from "../../session";
+import type { Client, Row } from "../../sdk";
+import { useSession } from "../../session";
 import { Empty } from "../../ui/Empty";
 import { Icon } from "../../ui/Sprite";
 import { Status } from "../../ui/Status";
 import { exact, span } from "../../ui/time";
 import { TopBar } from "../../ui/TopBar";
 import { useNow } from "../../ui/useNow";
+import { keepPlayerName, usePlayerName } from "./playerName";
 import { Piece } from "./table/Piece";
 import { configOf, inOrder, isAtRest, peopleAt, quickMatch, rowWords, SEATS, verbOf } from "./tables";
 import { Tutorial } from "./Tutorial";
@@ -63,7 +64,8 @@ type Way = "now" | "quick" | "new";
 
 /** One form, three ways: play at once with bots, sit down with others, or set a table. */
 function PlayPlate({ rows }: { rows: readonly Row[] }) {
-  const { client, name } = useSession();
+  const { client } = useSession();
+  const name = usePlayerName();
   const me = usePrincipal();
   const [wrong, setWrong] = useState("");
   const [busy, setBusy] = useState(false);
@@ -72,11 +74,10 @@ function PlayPlate({ rows }: { rows: readonly Row[] }) {
   async function go(way: Way, form: FormData) {
     const config = configOf(form);
     if (!config.name) return setWrong("Type the name that the others at the table should see.");
-    if (client.waiting > 0) return setWrong("Something of yours still waits for the line. Try again when it is back.");
     setBusy(true);
     setWrong("");
     try {
-      await start(way, config, way === "quick" ? quickMatch(rows, me?.id) : undefined);
+      await start(client, way, config, way === "quick" ? quickMatch(rows, me?.id) : undefined);
     } catch (error) {
       setWrong(refused(error));
       setBusy(false);
@@ -95,7 +96,7 @@ function PlayPlate({ rows }: { rows: readonly Row[] }) {
             Your name
           </label>
           <span className="field">
-            <input id={field} name="name" defaultValue={name ?? ""} maxLength={NAME_MAX} autoComplete="nickname" />
+            <input id={field} name="name" defaultValue={name} maxLength={NAME_MAX} autoComplete="nickname" />
           </span>
         </div>
         {wrong && (
@@ -160,9 +161,9 @@ function Choice({ name, label, options }: { name: string; label: string; options
   );
 }
 
-/** A guest's name is in its token, so another name is another guest: the table is made as that one. */
-async function start(way: Way, config: LiapTuiConfig, found: Row | undefined) {
-  const tables = rename(config.name!).actor(KIND);
+async function start(client: Client, way: Way, config: LiapTuiConfig, found: Row | undefined) {
+  keepPlayerName(config.name!);
+  const tables = client.actor(KIND);
   if (found) {
     await tables.get(found.id).send({ type: "join", name: config.name! });
     return navigate(to(found.id));

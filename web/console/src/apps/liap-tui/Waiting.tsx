@@ -3,9 +3,9 @@ import { type FormEvent, type ReactNode, useId, useState } from "react";
 import type { LiapTuiCommand, LiapTuiView, SeatView } from "../../generated/liap-tui";
 import { refused } from "../../live/words";
 import { navigate } from "../../router";
-import { useSession } from "../../session";
 import { Seat } from "../../ui/Seat";
 import { Icon } from "../../ui/Sprite";
+import { keepPlayerName, usePlayerName } from "./playerName";
 import { BOT, CROWN } from "./table/icons";
 import { goal } from "./table/words";
 
@@ -126,14 +126,14 @@ function Place({ slot, seat, you, hosted, act }: PlaceProps) {
   );
 }
 
-/** The name goes with the command: whoever is a guest under another name can sit here under this one. */
 function JoinForm({ act, full }: { act: Act; full: boolean }) {
-  const { name } = useSession();
+  const name = usePlayerName();
   const field = useId();
   if (full) return <span className="small quiet">Four people sit here. You watch, and will see the game.</span>;
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    act({ type: "join", name: String(new FormData(event.currentTarget).get("name") ?? "") });
+    const name = String(new FormData(event.currentTarget).get("name") ?? "");
+    act({ type: "join", name }, () => keepPlayerName(name));
   }
   return (
     <form className="join__form" onSubmit={submit}>
@@ -141,7 +141,7 @@ function JoinForm({ act, full }: { act: Act; full: boolean }) {
         Your name
       </label>
       <span className="field">
-        <input id={field} name="name" defaultValue={name ?? ""} maxLength={50} autoComplete="nickname" />
+        <input id={field} name="name" defaultValue={name} maxLength={50} autoComplete="nickname" />
       </span>
       <button className="btn btn--go">Sit down</button>
       <span className="tiny faint">Or stay and watch.</span>
