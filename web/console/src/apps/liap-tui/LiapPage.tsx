@@ -32,7 +32,9 @@ export default function LiapPage({ id }: { id: string }) {
   const me = usePrincipal()?.id;
   const line = useLine({ ...room, resumed: room.subscription?.resumed ?? null }, NONE);
   const { now, latency } = useHostTime();
-  const history = useHistory(handle, position, line.tone === "live");
+  const over = view?.phase === "game_over";
+  // Read once there is something to look back at: a game that goes on shows no history.
+  const history = useHistory(handle, position, over && line.tone === "live");
   const [learning, setLearning] = useState(false);
   const title = view?.title || "Table";
   const you = view ? slotOf(view, me) : null;
@@ -46,7 +48,6 @@ export default function LiapPage({ id }: { id: string }) {
   if (error?.code === Code.NotFound && view) return <TableClosed />;
   if (error && (error.code === Code.NotFound || !view))
     return <RoomNotFound words={error.code === Code.NotFound ? undefined : error.message} />;
-  const over = view?.phase === "game_over";
   const looking = over ? history.looking : undefined;
   const nameOf = (principal: string) => view?.seats.find((seat) => seat?.principal === principal)?.name;
   const chat = <Chat handle={handle} me={me} nameOf={nameOf} />;
