@@ -24,8 +24,8 @@
 //! client is smaller and refuses such an endpoint.
 //!
 //! [`session`] is the whole behaviour as a pure value; the rest of this crate is the tokio around it. The TypeScript
-//! client (`web/client`) has the same verbs and the same behaviour. What only a page needs is absent here: views that show a
-//! command before it is confirmed, and event streams where a proxy lets no socket through.
+//! client (`web/client`) behaves the same and has the same verbs but one: `watch`, which follows a list; here `list` reads it.
+//! Also absent are views that show a command before it is confirmed, and event streams where a proxy lets no socket through.
 
 mod client;
 mod driver;
