@@ -21,7 +21,8 @@ use crate::{
     frame::{As, Bounds, ClientFrame, Identity, Signal},
     http::Http,
     limits::{BATCH_MAX, HEARD_FRAMES_MAX, LINE_FRAMES_MAX, SIGNAL_FRAMES_MAX},
-    session::{Accepted, Effect, Event, KeptCommand, Session, Status},
+    lists::ListFeed,
+    session::{Accepted, Effect, Event, KeptCommand, Session, Status, Subject},
     socket,
     storage::{Record, Storage},
 };
@@ -33,6 +34,8 @@ pub(crate) enum Call {
     Signal { actor: Arc<str>, signal: Arc<RawValue>, done: oneshot::Sender<()> },
     Subscribe { feed: Arc<Feed>, from: From },
     Release(Arc<Feed>),
+    Watch(Arc<ListFeed>),
+    Unwatch(Arc<ListFeed>),
     Plug,
     Unplug,
     Close(oneshot::Sender<()>),
@@ -71,6 +74,7 @@ pub(crate) struct Driver {
     events: mpsc::Sender<Event>,
     answers: HashMap<u64, oneshot::Sender<Result<Accepted, Fault>>>,
     feeds: Vec<Arc<Feed>>,
+    lists: Vec<Arc<ListFeed>>,
     next_key: u64,
     random: RandomState,
     draws: u64,
@@ -114,6 +118,7 @@ impl Driver {
             next_key: answers.len() as u64 + 1,
             answers,
             feeds: Vec::new(),
+            lists: Vec::new(),
             random: RandomState::new(),
             draws: 0,
             effects: Vec::new(),
@@ -167,6 +172,8 @@ impl Driver {
             }
             Call::Subscribe { feed, from } => self.subscribe(feed, from),
             Call::Release(feed) => self.release(&feed),
+            Call::Watch(feed) => self.watch(feed),
+            Call::Unwatch(feed) => self.unwatch(&feed),
             Call::Plug => self.step(Event::Plug),
             Call::Unplug => self.step(Event::Unplug),
             Call::Close(done) => {
@@ -194,7 +201,24 @@ impl Driver {
         self.feeds.retain(|other| !Arc::ptr_eq(other, feed));
         let (actor, of) = (feed.actor.clone(), feed.of);
         if !self.feeds.iter().any(|other| other.actor == actor && other.of == of) {
-            self.step(Event::Release { actor, of });
+            self.step(Event::Release(Subject::Actor(actor, of)));
+        }
+    }
+
+    fn watch(&mut self, feed: Arc<ListFeed>) {
+        // Rows that another listener holds already are this one's first update.
+        if let Some(view) = self.session.rows(&feed.list) {
+            feed.on_rows(&view);
+        }
+        let list = feed.list.clone();
+        self.lists.push(feed);
+        self.step(Event::Watch(list));
+    }
+
+    fn unwatch(&mut self, feed: &Arc<ListFeed>) {
+        self.lists.retain(|other| !Arc::ptr_eq(other, feed));
+        if !self.lists.iter().any(|other| other.list == feed.list) {
+            self.step(Event::Release(Subject::List(feed.list.clone())));
         }
     }
 
@@ -257,9 +281,15 @@ impl Driver {
                 ended.iter().for_each(|feed| self.release(feed));
             }
             Effect::Resumed { actor, of, note } => self.each(&actor, of, |feed| feed.on_resumed(note.clone())),
-            Effect::Ended { actor, of, fault } => {
+            Effect::Rows { list, view } => {
+                self.lists.iter().filter(|feed| feed.list == list).for_each(|feed| feed.on_rows(&view));
+            }
+            Effect::Ended { subject: Subject::Actor(actor, of), fault } => {
                 self.each(&actor, of, |feed| feed.end(fault.clone()));
                 self.feeds.retain(|feed| !feed.is_ended());
+            }
+            Effect::Ended { subject: Subject::List(list), fault } => {
+                self.lists.extract_if(.., |feed| feed.list == list).for_each(|feed| feed.end(fault.clone()));
             }
             // Nobody may be listening.
             Effect::Signal(signal) => drop(self.telling.signals.send(signal)),

@@ -2,7 +2,6 @@
 //! events, so that what one has had it does not hear again for another's sake.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
@@ -13,6 +12,7 @@ use crate::{
     fault::{Action, Fault},
     frame::{As, ResumedKind, Revealed},
     limits::EVENTS_BUFFERED_MAX,
+    mailbox::Mailbox,
     session::{Held, Resumed},
 };
 
@@ -45,12 +45,10 @@ struct Inner {
     /// The next update tells to forget what came before.
     reset: bool,
     /// What the reader has not taken: of views the newest only.
-    waiting: VecDeque<Raw>,
+    mailbox: Mailbox<Raw>,
     weight: usize,
     /// The position of the newest events handed over.
     handed: Option<Position>,
-    ended: Option<Option<Fault>>,
-    waker: Option<Waker>,
 }
 
 impl Feed {
@@ -92,11 +90,10 @@ impl Feed {
     pub(crate) fn on_view(&self, held: Held, reset: bool) {
         let mut inner = self.inner();
         // What the reader did not take was reset too, for all it knows.
-        let reset = reset || inner.waiting.iter().any(|raw| matches!(raw, Raw::View { reset: true, .. }));
+        let reset = reset || inner.mailbox.waiting.iter().any(|raw| matches!(raw, Raw::View { reset: true, .. }));
         inner.position = Some(held.position);
         inner.view = Some(held.clone());
-        inner.waiting.clear();
-        inner.hand(Raw::View { held, reset });
+        inner.mailbox.put_newest(Raw::View { held, reset });
     }
 
     pub(crate) fn on_resumed(&self, note: Resumed) {
@@ -128,7 +125,7 @@ impl Feed {
                 Action::Resubscribe,
             );
             fault.position = inner.handed;
-            return inner.end(Some(fault));
+            return inner.mailbox.end(Some(fault));
         }
         inner.position = Some(position);
         if events.is_empty() && !inner.reset {
@@ -137,7 +134,7 @@ impl Feed {
         inner.weight += weight;
         inner.handed = Some(position);
         let reset = std::mem::take(&mut inner.reset);
-        inner.hand(Raw::Events { events, position, through_seq, reset });
+        inner.mailbox.put(Raw::Events { events, position, through_seq, reset });
     }
 
     pub(crate) fn on_presence(&self, here: Vec<Principal>, count: usize) {
@@ -147,52 +144,21 @@ impl Feed {
     }
 
     pub(crate) fn end(&self, fault: Option<Fault>) {
-        self.inner().end(fault);
+        self.inner().mailbox.end(fault);
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        self.inner().ended.is_some()
+        self.inner().mailbox.is_ended()
     }
 
     /// The next update; what is held is still handed out after the end.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Option<Result<Raw, Fault>>> {
         let mut inner = self.inner();
-        if let Some(raw) = inner.waiting.pop_front() {
-            if let Raw::Events { events, .. } = &raw {
-                inner.weight -= events.len().max(1);
-            }
-            return Poll::Ready(Some(Ok(raw)));
+        let next = inner.mailbox.poll(waker);
+        if let Poll::Ready(Some(Ok(Raw::Events { events, .. }))) = &next {
+            inner.weight -= events.len().max(1);
         }
-        match &mut inner.ended {
-            // The reason is told once.
-            Some(fault) => Poll::Ready(fault.take().map(Err)),
-            None => {
-                inner.waker = Some(waker.clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Inner {
-    fn hand(&mut self, raw: Raw) {
-        if self.ended.is_none() {
-            self.waiting.push_back(raw);
-            self.wake();
-        }
-    }
-
-    fn end(&mut self, fault: Option<Fault>) {
-        if self.ended.is_none() {
-            self.ended = Some(fault);
-            self.wake();
-        }
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        next
     }
 }
 

@@ -7,11 +7,12 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 pub use dormouse_core::frame::{
     Action, As,
+    list::List,
     server::{Resumed as ResumedKind, Revealed},
 };
 use dormouse_core::{Position, Principal};
 use json_patch::PatchOperation;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use crate::fault::Fault;
@@ -45,9 +46,19 @@ pub enum ClientFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         etag: Option<String>,
     },
+    #[serde(rename = "subscribe")]
+    SubscribeList {
+        list: Arc<List>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        etag: Option<String>,
+    },
     Unsubscribe {
         actor: Arc<str>,
         r#as: As,
+    },
+    #[serde(rename = "unsubscribe")]
+    UnsubscribeList {
+        list: Arc<List>,
     },
     Send {
         actor: Arc<str>,
@@ -84,6 +95,7 @@ pub enum ServerFrame {
     Signal(Signal),
     Presence(Presence),
     Error(Refusal),
+    List(ListFrame),
     Goodbye(Fault),
     Pong(Pong),
 }
@@ -209,6 +221,39 @@ pub struct Refusal {
     pub r#as: Option<As>,
 }
 
+/// A frame about a list: it has no history, and so no position.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)] // The fields are those of docs/protocol.md, "Lists".
+pub struct ListFrame {
+    pub list: List,
+    #[serde(flatten)]
+    pub said: ListSaid,
+}
+
+/// What a frame says about a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ListSaid {
+    Resumed {
+        kind: ResumedKind,
+    },
+    Snapshot {
+        etag: String,
+        view: Arc<Value>,
+    },
+    Patch {
+        base: String,
+        etag: String,
+        ops: Vec<PatchOperation>,
+    },
+    Error {
+        #[serde(flatten)]
+        fault: Fault,
+        action: Option<Action>,
+    },
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct Pong {
@@ -224,10 +269,14 @@ pub fn decode(text: &str) -> Result<Option<ServerFrame>, serde_json::Error> {
     struct Tagged<'a> {
         #[serde(borrow)]
         r#type: Cow<'a, str>,
+        list: Option<IgnoredAny>,
     }
     // Two passes over the text: a tagged enum would first copy each view into a tree of its own.
     let tagged: Tagged<'_> = serde_json::from_str(text)?;
     Ok(Some(match &*tagged.r#type {
+        "resumed" | "snapshot" | "patch" | "error" if tagged.list.is_some() => {
+            ServerFrame::List(serde_json::from_str(text)?)
+        }
         "welcome" => ServerFrame::Welcome(serde_json::from_str(text)?),
         "resumed" => ServerFrame::Resumed(serde_json::from_str(text)?),
         "snapshot" => ServerFrame::Snapshot(serde_json::from_str(text)?),

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use dormouse_core::{Name, Position, Principal, Time, frame::client::From};
+use dormouse_core::{Position, Principal, Time, frame::client::From};
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream, Stream},
@@ -25,6 +25,7 @@ use crate::{
     frame::{As, Signal},
     http::{Ask, json_of, typed},
     limits::{CREATE_TRIES, ENVELOPE_BYTES, MAX_DELAY},
+    lists::named,
     session::{Accepted, Resumed, backoff},
 };
 
@@ -70,41 +71,6 @@ impl<T: Types> Clone for Handle<T> {
     fn clone(&self) -> Self {
         Self { shared: self.shared.clone(), actor: self.actor.clone(), types: PhantomData }
     }
-}
-
-/// What of a kind's actors to list.
-#[derive(Debug, Clone, Default)]
-#[allow(missing_docs)] // As in docs/protocol.md.
-pub struct ListOptions {
-    pub mine: bool,
-    pub status: Option<String>,
-    pub limit: Option<usize>,
-    pub after: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct Page {
-    pub rows: Vec<Row>,
-    pub next: Option<String>,
-}
-
-/// One actor in a list.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-#[non_exhaustive]
-pub struct Row {
-    pub kind: String,
-    pub id: String,
-    pub title: String,
-    pub status: String,
-    pub members: Value,
-    pub position: Position,
-    pub updated_at: Time,
-    pub created_at: Time,
-    pub awake: bool,
-    pub next_wake: Option<Time>,
 }
 
 /// A view at a commit.
@@ -203,26 +169,8 @@ impl<T: Types> ActorKind<T> {
     /// # Errors
     /// If the kind or the id is no name.
     pub fn get(&self, id: &str) -> Result<Handle<T>, Fault> {
-        for name in [self.kind.as_str(), id] {
-            if name.parse::<Name>().is_err() {
-                let message = format!("{name:?} is no kind or id: those are 1 to 64 of A-Z, a-z, 0-9, _ and -.");
-                return Err(Fault::local("bad_name", message, Action::Stop));
-            }
-        }
-        Ok(Handle { shared: self.shared.clone(), actor: format!("{}/{id}", self.kind).into(), types: PhantomData })
-    }
-
-    /// The actors of this kind that the host lists.
-    ///
-    /// # Errors
-    /// What the host says, or that it cannot be reached.
-    pub async fn list(&self, options: ListOptions) -> Result<Page, Fault> {
-        let ask = Ask::get(format!("/v1/{}", self.kind))
-            .with("mine", options.mine.then_some(true))
-            .with("status", options.status)
-            .with("limit", options.limit)
-            .with("after", options.after);
-        self.shared.http.request(ask).await
+        let actor = format!("{}/{}", named(&self.kind)?, named(id)?).into();
+        Ok(Handle { shared: self.shared.clone(), actor, types: PhantomData })
     }
 }
 

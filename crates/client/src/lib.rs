@@ -24,8 +24,7 @@
 //! client is smaller and refuses such an endpoint.
 //!
 //! [`session`] is the whole behaviour as a pure value; the rest of this crate is the tokio around it. The TypeScript
-//! client (`web/client`) behaves the same and has the same verbs but one: `watch`, which follows a list; here `list` reads it.
-//! Also absent are views that show a command before it is confirmed, and event streams where a proxy lets no socket through.
+//! client (`web/client`) behaves the same and has the same verbs. Absent here are views that show a command before it is confirmed, and event streams where a proxy lets no socket through.
 
 mod client;
 mod driver;
@@ -35,6 +34,8 @@ pub mod frame;
 mod handle;
 mod http;
 pub mod limits;
+mod lists;
+mod mailbox;
 pub mod session;
 mod socket;
 mod storage;
@@ -46,9 +47,10 @@ pub use dormouse_core::{Position, Principal, Time};
 pub use fault::{Action, Fault};
 pub use frame::{Identity, Signal, Token};
 pub use handle::{
-    ActorKind, CommitAt, EventOf, EventsPage, EventsUpdate, Handle, History, Json, ListOptions, Page, Restored,
-    Retired, Row, SubscribeOptions, Subscription, Types, Update, ViewAt, ViewUpdate,
+    ActorKind, CommitAt, EventOf, EventsPage, EventsUpdate, Handle, History, Json, Restored, Retired, SubscribeOptions,
+    Subscription, Types, Update, ViewAt, ViewUpdate,
 };
 pub use http::TokenError;
+pub use lists::{ListOptions, ListSubscription, Page, Row, WatchOptions};
 pub use session::{Accepted, Resumed, Status};
 pub use storage::{FileStorage, Guest, MemoryStorage, Record, Storage};

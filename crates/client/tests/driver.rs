@@ -13,7 +13,7 @@ use std::{
 
 use dormouse_client::{
     Client, ClientOptions, FileStorage, Handle, Json, Record, Restored, Status, Storage, SubscribeOptions, Types,
-    Update,
+    Update, WatchOptions, limits,
 };
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -404,4 +404,78 @@ async fn without_the_feature_an_https_endpoint_is_refused_at_once() {
     let fault = Client::new(ClientOptions::new("https://host.example")).unwrap_err();
     assert_eq!((&*fault.name, fault.action), ("no_tls", dormouse_client::Action::Stop));
     assert!(fault.message.contains("cargo feature `tls` of dormouse-client"), "{fault}");
+}
+
+fn row(title: &str) -> Value {
+    json!({
+        "kind": "todo", "id": "a", "title": title, "status": "open", "members": ["ana"], "sort": 0, "position": position(1),
+        "created_at": 1, "updated_at": 2, "awake": true,
+    })
+}
+
+#[tokio::test]
+async fn a_list_is_followed_by_all_who_watch_it() {
+    let host = Host::new().await;
+    let client = host.client();
+    let watch = || client.actor("todo").watch(WatchOptions { mine: true, status: None }).unwrap();
+    let mut first = watch();
+    assert_eq!(first.rows().map(|page| page.rows.len()), None);
+    let (mut wire, _) = host.welcome().await;
+    let asked = wire.hear().await;
+    assert_eq!(asked, json!({ "action": "subscribe", "list": { "kind": "todo", "mine": true } }));
+    let list = &asked["list"];
+    wire.say(json!({ "type": "resumed", "list": list, "kind": "snapshot" })).await;
+    let higher = |id: &str, sort: i64, updated_at: u64| {
+        let mut row = row(id);
+        (row["id"], row["sort"], row["updated_at"]) = (json!(id), json!(sort), json!(updated_at));
+        row
+    };
+    let rows = json!({ "a": row("A"), "b": higher("b", 0, 3), "c": higher("c", 1, 0), "d": higher("d", 0, 3) });
+    let view = json!({ "rows": rows, "next": "more" });
+    wire.say(json!({ "type": "snapshot", "list": list, "etag": "1", "view": view })).await;
+    let page = soon(first.next()).await.unwrap().unwrap();
+    let ids: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, page.next.as_deref()), (vec!["c", "d", "b", "a"], Some("more")), "in the order of the host");
+
+    let mut second = watch();
+    assert_eq!(soon(second.next()).await.unwrap().unwrap().rows, page.rows, "it is held already");
+    let ops = json!([{ "op": "replace", "path": "/rows/a/title", "value": "B" }, { "op": "remove", "path": "/next" }]);
+    wire.say(json!({ "type": "patch", "list": list, "base": "1", "etag": "2", "ops": ops })).await;
+    for watched in [&mut first, &mut second] {
+        let page = soon(watched.next()).await.unwrap().unwrap();
+        assert_eq!((page.rows[3].title.as_str(), page.next), ("B", None));
+        assert_eq!(watched.rows().unwrap().rows, page.rows);
+    }
+    drop(first);
+    tokio::time::sleep(limits::LINGER + Duration::from_millis(100)).await;
+    let ops = json!([{ "op": "remove", "path": "/rows/a" }]);
+    wire.say(json!({ "type": "patch", "list": list, "base": "2", "etag": "3", "ops": ops })).await;
+    assert_eq!(soon(second.next()).await.unwrap().unwrap().rows.len(), 3, "another one's end is not the second's");
+    wire.say(json!({ "type": "error", "list": list, "code": 4404, "name": "not_found", "message": "" })).await;
+    assert_eq!(soon(second.next()).await.unwrap().unwrap_err().code, 4404);
+    assert!(soon(second.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_list_that_nobody_watches_any_more_is_left() {
+    let host = Host::new().await;
+    let client = host.client();
+    let (first, second) = [(); 2].map(|()| client.actor("todo").watch(WatchOptions::default()).unwrap()).into();
+    let (mut wire, _) = host.welcome().await;
+    let asked = wire.hear().await;
+    drop(first);
+    drop(second);
+    assert_eq!(wire.hear().await, json!({ "action": "unsubscribe", "list": asked["list"] }));
+}
+
+#[tokio::test]
+async fn a_list_that_no_host_could_know_is_not_asked_for() {
+    let client = Host::new().await.client();
+    let name = |kind: &str, status: usize| {
+        let options = WatchOptions { status: Some("x".repeat(status)), ..WatchOptions::default() };
+        client.actor(kind).watch(options).err().map(|fault| fault.name)
+    };
+    assert_eq!(name("to do", 1).as_deref(), Some("bad_name"));
+    assert_eq!(name("todo", 513).as_deref(), Some("too_large"));
+    assert_eq!(name("todo", 512), None);
 }

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod line;
+mod lists;
 mod outbox;
 mod subs;
 #[cfg(test)]
@@ -19,11 +20,12 @@ pub(crate) use backoff::backoff;
 use line::Line;
 use outbox::Outbox;
 pub use outbox::{Kept, KeptCommand};
+pub use subs::Subject;
 use subs::Subs;
 
 use crate::{
     fault::Fault,
-    frame::{As, Bounds, ClientFrame, Identity, ResumedKind, Revealed, ServerFrame, Signal, Token},
+    frame::{As, Bounds, ClientFrame, Identity, List, ResumedKind, Revealed, ServerFrame, Signal, Token},
     limits,
 };
 
@@ -93,13 +95,10 @@ pub enum Event {
         /// Where events begin; a view begins with the newest.
         from: From,
     },
+    /// The application wants to be told of a list.
+    Watch(Arc<List>),
     /// Nobody listens any more.
-    Release {
-        /// `kind/id`.
-        actor: Arc<str>,
-        /// Which of the two.
-        of: As,
-    },
+    Release(Subject),
     /// Connect now: after `Unplug`, in place of waiting, or after a refusal.
     Plug,
     /// Cut the line on purpose; commands wait, subscriptions keep their place.
@@ -156,6 +155,13 @@ pub enum Effect {
         /// In order.
         events: Vec<Revealed>,
     },
+    /// A list changed.
+    Rows {
+        /// Which.
+        list: Arc<List>,
+        /// Its view, as docs/protocol.md has it.
+        view: Arc<Value>,
+    },
     /// A subscription was answered.
     Resumed {
         /// `kind/id`.
@@ -167,10 +173,8 @@ pub enum Effect {
     },
     /// A subscription ended.
     Ended {
-        /// `kind/id`.
-        actor: Arc<str>,
-        /// Which of the two.
-        of: As,
+        /// Which.
+        subject: Subject,
         /// Why; `None` because the client was closed.
         fault: Option<Fault>,
     },
@@ -347,6 +351,11 @@ impl Session {
         self.subs.held(actor)
     }
 
+    /// The view that is held of a list.
+    pub fn rows(&self, list: &Arc<List>) -> Option<Arc<Value>> {
+        self.subs.rows(list)
+    }
+
     /// Where a listener starts that wants the next event of an actor: `None` unless a subscription to them is answered.
     pub fn events_head(&self, actor: &str) -> Option<u64> {
         self.subs.events_head(actor)
@@ -368,7 +377,8 @@ impl Session {
             Event::Signal { actor, signal } if self.is_open() => self.transmit(ClientFrame::Signal { actor, signal }),
             Event::Signal { .. } => {}
             Event::Subscribe { actor, of, from } => self.subscribe(actor, of, from),
-            Event::Release { actor, of } => self.subs.release(&actor, of, self.now + limits::LINGER),
+            Event::Watch(list) => self.watch(list),
+            Event::Release(subject) => self.subs.release(&subject, self.now + limits::LINGER),
             Event::Plug => self.plug(),
             Event::Unplug => self.unplug(),
             Event::StorageFailed(fault) => self.close(Some(fault)),
@@ -391,6 +401,7 @@ impl Session {
                 self.effects.push(Effect::Presence { actor, here, count });
             }
             ServerFrame::Error(frame) => self.on_error(frame),
+            ServerFrame::List(frame) => self.on_list(frame),
             ServerFrame::Goodbye(fault) => self.hang_up(Some(fault)),
             ServerFrame::Pong(frame) => {
                 self.on_pong();

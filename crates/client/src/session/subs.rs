@@ -1,4 +1,4 @@
-//! Subscriptions on the wire: at most one of each kind per actor, resumed from where they stand.
+//! Subscriptions on the wire: at most one to each subject, resumed from where they stand.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -8,17 +8,24 @@ use serde_json::Value;
 use super::{Effect, Held, Resumed, Session};
 use crate::{
     fault::{Action, Fault},
-    frame::{self, As, ClientFrame, Patch, ResumedKind, Snapshot},
+    frame::{self, As, ClientFrame, List, Patch, ResumedKind, Snapshot},
     limits::{ANSWER, EARLY_PATCHES_MAX, GAP},
 };
 
-type Key = (Arc<str>, As);
+/// What is followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The view or the events of `kind/id`.
+    Actor(Arc<str>, As),
+    /// The first rows of a list. There are no positions here: a list has no history.
+    List(Arc<List>),
+}
 
 #[derive(Debug, Default)]
-pub(super) struct Subs(BTreeMap<Key, Sub>);
+pub(super) struct Subs(pub(super) BTreeMap<Subject, Sub>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// There is no line.
     Idle,
     /// Waits for `resumed`.
@@ -33,21 +40,21 @@ enum Phase {
 }
 
 #[derive(Debug)]
-struct Sub {
-    phase: Phase,
+pub(super) struct Sub {
+    pub(super) phase: Phase,
     position: Option<Position>,
-    etag: Option<String>,
-    view: Option<Arc<Value>>,
+    pub(super) etag: Option<String>,
+    pub(super) view: Option<Arc<Value>>,
     /// What to ask for while there is no position yet.
     from: From,
     early: Vec<Patch>,
     /// When a patch that does not fit stops being a matter of waiting.
     gap_at: Option<Duration>,
-    retries: u32,
+    pub(super) retries: u32,
     /// The actor's commit when the subscription was last answered.
     answered: Option<u64>,
     /// When nobody listens any more: the time to unsubscribe.
-    drop_at: Option<Duration>,
+    pub(super) drop_at: Option<Duration>,
 }
 
 /// By epoch, then seq.
@@ -57,19 +64,19 @@ fn order(position: Position) -> (u32, u64) {
 
 impl Subs {
     fn get_mut(&mut self, actor: &Arc<str>, of: As) -> Option<&mut Sub> {
-        self.0.get_mut(&(actor.clone(), of))
+        self.0.get_mut(&Subject::Actor(actor.clone(), of))
     }
 
-    fn keys_where(&self, wanted: impl Fn(&Key, &Sub) -> bool) -> Vec<Key> {
-        self.0.iter().filter(|(key, sub)| wanted(key, sub)).map(|(key, _)| key.clone()).collect()
+    fn subjects_where(&self, wanted: impl Fn(&Subject, &Sub) -> bool) -> Vec<Subject> {
+        self.0.iter().filter(|(subject, sub)| wanted(subject, sub)).map(|(subject, _)| subject.clone()).collect()
     }
 
     pub(super) fn any_asked(&self) -> bool {
         self.0.values().any(|sub| matches!(sub.phase, Phase::Asked { .. }))
     }
 
-    pub(super) fn release(&mut self, actor: &Arc<str>, of: As, drop_at: Duration) {
-        if let Some(sub) = self.get_mut(actor, of) {
+    pub(super) fn release(&mut self, subject: &Subject, drop_at: Duration) {
+        if let Some(sub) = self.0.get_mut(subject) {
             sub.drop_at = Some(drop_at);
         }
     }
@@ -83,12 +90,12 @@ impl Subs {
     }
 
     pub(super) fn held(&self, actor: &str) -> Option<Held> {
-        let sub = self.0.get(&(Arc::from(actor), As::View))?;
+        let sub = self.0.get(&Subject::Actor(actor.into(), As::View))?;
         Some(Held { view: sub.view.clone()?, position: sub.position?, etag: sub.etag.clone()? })
     }
 
     pub(super) fn events_head(&self, actor: &str) -> Option<u64> {
-        let sub = self.0.get(&(Arc::from(actor), As::Events))?;
+        let sub = self.0.get(&Subject::Actor(actor.into(), As::Events))?;
         sub.answered.map(|seq| sub.position.map_or(seq, |held| held.seq.max(seq)))
     }
 
@@ -99,7 +106,8 @@ impl Subs {
     /// For `ping`: of two subscriptions to one actor, the older position.
     pub(super) fn positions(&self) -> BTreeMap<Arc<str>, Position> {
         let mut positions: BTreeMap<Arc<str>, Position> = BTreeMap::new();
-        for ((actor, _), sub) in &self.0 {
+        for (subject, sub) in &self.0 {
+            let Subject::Actor(actor, _) = subject else { continue };
             let Some(held) = sub.position.filter(|_| sub.phase == Phase::Live) else { continue };
             let oldest = positions.entry(actor.clone()).or_insert(held);
             if order(held) < order(*oldest) {
@@ -111,7 +119,7 @@ impl Subs {
 }
 
 impl Sub {
-    fn new(from: From) -> Self {
+    pub(super) fn new(from: From) -> Self {
         Self {
             phase: Phase::Idle,
             position: None,
@@ -204,27 +212,36 @@ impl Sub {
 
 impl Session {
     pub(super) fn subscribe(&mut self, actor: Arc<str>, of: As, from: From) {
-        if self.is_closed() {
-            return self.effects.push(Effect::Ended { actor, of, fault: Some(Fault::closed()) });
-        }
         let from = if of == As::Events { from } else { From::Now };
-        let key = (actor, of);
-        let Some(sub) = self.subs.0.get_mut(&key) else {
-            self.subs.0.insert(key.clone(), Sub::new(from));
-            return self.ask(&key);
-        };
-        sub.drop_at = None;
+        let subject = Subject::Actor(actor, of);
+        let Some(sub) = self.follow(&subject, from) else { return };
         if sub.needs_rewind(from) {
             sub.from = from;
             sub.position = None;
-            self.ask(&key);
+            self.ask(&subject);
         }
     }
 
+    /// The subscription that there was already; else there is one now, or there can be none any more.
+    pub(super) fn follow(&mut self, subject: &Subject, from: From) -> Option<&mut Sub> {
+        if self.is_closed() {
+            self.effects.push(Effect::Ended { subject: subject.clone(), fault: Some(Fault::closed()) });
+            return None;
+        }
+        if !self.subs.0.contains_key(subject) {
+            self.subs.0.insert(subject.clone(), Sub::new(from));
+            self.ask(subject);
+            return None;
+        }
+        let sub = self.subs.0.get_mut(subject)?;
+        sub.drop_at = None;
+        Some(sub)
+    }
+
     /// Asks the host for this subscription from where it stands, if there is a line.
-    fn ask(&mut self, key: &Key) {
+    pub(super) fn ask(&mut self, subject: &Subject) {
         let (is_open, now) = (self.is_open(), self.now);
-        let Some(sub) = self.subs.0.get_mut(key) else { return };
+        let Some(sub) = self.subs.0.get_mut(subject) else { return };
         sub.gap_at = None;
         if !is_open {
             sub.phase = Phase::Idle;
@@ -232,13 +249,19 @@ impl Session {
         }
         sub.early.clear();
         sub.phase = Phase::Asked { at: now };
-        let (from, etag) = (sub.place(), sub.etag.clone().filter(|_| sub.position.is_some()));
-        self.transmit(ClientFrame::Subscribe { actor: key.0.clone(), r#as: key.1, from, etag });
+        let frame = match subject.clone() {
+            Subject::Actor(actor, of) => {
+                let etag = sub.etag.clone().filter(|_| sub.position.is_some());
+                ClientFrame::Subscribe { actor, r#as: of, from: sub.place(), etag }
+            }
+            Subject::List(list) => ClientFrame::SubscribeList { list, etag: sub.etag.clone() },
+        };
+        self.transmit(frame);
     }
 
     pub(super) fn ask_all(&mut self) {
-        for key in self.subs.keys_where(|_, _| true) {
-            self.ask(&key);
+        for subject in self.subs.subjects_where(|_, _| true) {
+            self.ask(&subject);
         }
     }
 
@@ -249,7 +272,7 @@ impl Session {
             let message = message.unwrap_or_else(|| "The actor was retired.".into());
             let mut fault = Fault::local("gone", message, Action::Stop);
             fault.code = code.unwrap_or_default();
-            return self.end(&(actor, of), Some(fault));
+            return self.end(&Subject::Actor(actor, of), Some(fault));
         }
         let held = sub.position.filter(|held| kind != ResumedKind::Reset && held.epoch == position.epoch);
         let missed = held.map(|held| position.seq.saturating_sub(held.seq));
@@ -314,11 +337,11 @@ impl Session {
 
     /// The etags agree and the views do not. Only the whole view repairs that.
     fn mend(&mut self, actor: Arc<str>) {
-        let key = (actor, As::View);
-        if let Some(sub) = self.subs.0.get_mut(&key) {
+        let subject = Subject::Actor(actor, As::View);
+        if let Some(sub) = self.subs.0.get_mut(&subject) {
             sub.forget_place(As::View);
         }
-        self.ask(&key);
+        self.ask(&subject);
     }
 
     pub(super) fn on_events(&mut self, frame: frame::Events) {
@@ -341,70 +364,75 @@ impl Session {
 
     /// A refused subscription. Without `as` it is meant for whatever still waits for an answer at this actor.
     pub(super) fn on_sub_error(&mut self, actor: &Arc<str>, of: Option<As>, fault: &Fault) {
-        let is_meant = |key: &Key, sub: &Sub| match of {
-            _ if key.0 != *actor => false,
-            Some(of) => key.1 == of,
-            None => matches!(sub.phase, Phase::Asked { .. }),
+        let is_meant = |subject: &Subject, sub: &Sub| match (subject, of) {
+            (Subject::Actor(one, as_one), Some(of)) => one == actor && *as_one == of,
+            (Subject::Actor(one, _), None) => one == actor && matches!(sub.phase, Phase::Asked { .. }),
+            (Subject::List(_), _) => false,
         };
-        let meant = self.subs.keys_where(is_meant);
+        let meant = self.subs.subjects_where(is_meant);
         // Nobody asked: a signal was refused. That ends nothing.
         if meant.is_empty() {
             self.error = Some(fault.clone());
         }
-        for key in meant {
-            self.refuse(&key, fault);
+        for subject in meant {
+            self.refuse(&subject, fault);
         }
     }
 
-    fn refuse(&mut self, key: &Key, fault: &Fault) {
+    pub(super) fn refuse(&mut self, subject: &Subject, fault: &Fault) {
         if fault.action == Action::Stop {
-            return self.end(key, Some(fault.clone()));
+            return self.end(subject, Some(fault.clone()));
         }
-        let Some(retries) = self.subs.0.get(key).map(|sub| sub.retries) else { return };
+        let Some(retries) = self.subs.0.get(subject).map(|sub| sub.retries) else { return };
         let at = self.now + self.backoff(retries, fault.retry_after);
-        let Some(sub) = self.subs.0.get_mut(key) else { return };
+        let Some(sub) = self.subs.0.get_mut(subject) else { return };
         // 2xxx: what we name is no position of this actor, so the next question names none.
         if fault.action == Action::Resubscribe {
-            sub.forget_place(key.1);
+            sub.forget_place(if let Subject::Actor(_, of) = subject { *of } else { As::View });
         }
         sub.phase = Phase::Again { at };
         sub.retries += 1;
     }
 
     pub(super) fn on_behind(&mut self, behind: &BTreeMap<Arc<str>, Position>) {
-        let is_behind = |(actor, _): &Key, sub: &Sub| match (sub.position, behind.get(actor)) {
-            (Some(held), Some(newest)) => sub.phase == Phase::Live && order(held) < order(*newest),
-            _ => false,
+        let is_behind = |subject: &Subject, sub: &Sub| {
+            let Subject::Actor(actor, _) = subject else { return false };
+            match (sub.position, behind.get(actor)) {
+                (Some(held), Some(newest)) => sub.phase == Phase::Live && order(held) < order(*newest),
+                _ => false,
+            }
         };
-        for key in self.subs.keys_where(is_behind) {
-            self.ask(&key);
+        for subject in self.subs.subjects_where(is_behind) {
+            self.ask(&subject);
         }
     }
 
     pub(super) fn tick_subs(&mut self) {
         let now = self.now;
         let passed = |at: Option<Duration>| at.is_some_and(|at| at <= now);
-        for key in self.subs.keys_where(|_, sub| passed(sub.drop_at)) {
-            self.subs.0.remove(&key);
+        for subject in self.subs.subjects_where(|_, sub| passed(sub.drop_at)) {
+            self.subs.0.remove(&subject);
             if self.is_open() {
-                self.transmit(ClientFrame::Unsubscribe { actor: key.0, r#as: key.1 });
+                self.transmit(match subject {
+                    Subject::Actor(actor, of) => ClientFrame::Unsubscribe { actor, r#as: of },
+                    Subject::List(list) => ClientFrame::UnsubscribeList { list },
+                });
             }
         }
-        for key in self.subs.keys_where(|_, sub| passed(sub.ask_at())) {
-            self.ask(&key);
+        for subject in self.subs.subjects_where(|_, sub| passed(sub.ask_at())) {
+            self.ask(&subject);
         }
     }
 
-    fn end(&mut self, key: &Key, fault: Option<Fault>) {
-        if self.subs.0.remove(key).is_some() {
-            let (actor, of) = key.clone();
-            self.effects.push(Effect::Ended { actor, of, fault });
+    fn end(&mut self, subject: &Subject, fault: Option<Fault>) {
+        if self.subs.0.remove(subject).is_some() {
+            self.effects.push(Effect::Ended { subject: subject.clone(), fault });
         }
     }
 
     pub(super) fn end_all(&mut self, fault: Option<&Fault>) {
-        for key in self.subs.keys_where(|_, _| true) {
-            self.end(&key, fault.cloned());
+        for subject in self.subs.subjects_where(|_, _| true) {
+            self.end(&subject, fault.cloned());
         }
     }
 }

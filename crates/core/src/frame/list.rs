@@ -2,7 +2,7 @@
 //!
 //! A list has no history and so no position: what a client holds of it is named by its etag alone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
@@ -12,12 +12,12 @@ use super::{
 use crate::address::Name;
 
 /// Which rows: what `GET /v1/{kind}` takes as its path and query.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct List {
     /// Of this kind.
     pub kind: Name,
     /// Only those whose `members` name the one who asks.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mine: bool,
     /// Only those of this status.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,18 +1,18 @@
-//! The frames that every client and host agrees on: `docs/fixtures/frames.json`.
+//! The frames that every client and host agrees on: `docs/fixtures/*.json`.
 
 use std::borrow::Cow;
 
 use dormouse_core::{
     codes::Code,
     frame::{
-        client,
+        client, list,
         server::{self, About, Said},
     },
 };
 use serde::Deserialize;
 
 use super::*;
-use crate::frame::ServerFrame;
+use crate::frame::{List, ListFrame, ListSaid, ServerFrame};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -22,14 +22,18 @@ struct Fixture {
 }
 
 fn fixtures(direction: &str) -> Vec<Fixture> {
-    let all: Vec<Fixture> = serde_json::from_str(include_str!("../../../../../docs/fixtures/frames.json")).unwrap();
-    all.into_iter().filter(|fixture| fixture.direction == direction).collect()
+    let files = [
+        include_str!("../../../../../docs/fixtures/frames.json"),
+        include_str!("../../../../../docs/fixtures/lists.json"),
+    ];
+    let all = files.into_iter().flat_map(|file| serde_json::from_str::<Vec<Fixture>>(file).unwrap());
+    all.filter(|fixture| fixture.direction == direction).collect()
 }
 
 #[test]
 fn hosts_take_every_client_frame() {
     let fixtures = fixtures("client");
-    assert!(fixtures.len() >= 14);
+    assert!(fixtures.len() >= 17);
     for Fixture { name, frame, .. } in fixtures {
         client::parse(&frame.to_string()).unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
@@ -38,10 +42,13 @@ fn hosts_take_every_client_frame() {
 #[test]
 fn hosts_take_what_this_client_says_as_it_is_meant() {
     let from = || Some(pos(4).to_string());
+    let list = || Arc::new(List::of("todo".parse().unwrap()));
     let said = [
         ClientFrame::Hello { token: Token("t".into()), outbox: Some(OUTBOX.into()) },
         ClientFrame::Subscribe { actor: TODO.into(), r#as: As::Events, from: from(), etag: None },
         ClientFrame::Subscribe { actor: TODO.into(), r#as: As::View, from: from(), etag: Some(etag(4)) },
+        ClientFrame::SubscribeList { list: list(), etag: Some(etag(4)) },
+        ClientFrame::UnsubscribeList { list: list() },
         ClientFrame::Unsubscribe { actor: TODO.into(), r#as: As::View },
         ClientFrame::Send { actor: TODO.into(), command_id: format!("{OUTBOX}:7"), command: raw(&json!({})) },
         ClientFrame::Signal { actor: TODO.into(), signal: raw(&json!(null)) },
@@ -56,7 +63,7 @@ fn hosts_take_what_this_client_says_as_it_is_meant() {
 #[test]
 fn every_host_frame_is_read_in_full() {
     let fixtures = fixtures("server");
-    assert!(fixtures.len() >= 30);
+    assert!(fixtures.len() >= 37);
     for Fixture { name, frame, .. } in fixtures {
         let decoded = decode(&frame.to_string()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let decoded = decoded.unwrap_or_else(|| panic!("{name}: its type is not known"));
@@ -156,6 +163,7 @@ fn said_again(frame: &ServerFrame, fixture: &Value) -> Value {
             let (failure, actor) = (said(&it.fault), it.actor.as_deref());
             server::ServerFrame::Error { failure, action: it.action, actor, r#as: it.r#as }.text()
         }
+        ServerFrame::List(it) => list_said_again(it),
         ServerFrame::Goodbye(fault) => server::ServerFrame::Goodbye { failure: said(fault) }.text(),
         ServerFrame::Pong(it) => {
             let behind = it.behind.iter().map(|(actor, position)| (actor.to_string(), *position)).collect();
@@ -168,6 +176,20 @@ fn said_again(frame: &ServerFrame, fixture: &Value) -> Value {
         again["server"] = fixture["server"].clone();
     }
     again
+}
+
+fn list_said_again(ListFrame { list, said: about }: &ListFrame) -> String {
+    match about {
+        ListSaid::Resumed { kind } => list::ListFrame::Resumed { list, kind: *kind }.text(),
+        ListSaid::Snapshot { etag, view } => list::ListFrame::Snapshot { list, etag, view: &raw(view) }.text(),
+        ListSaid::Patch { base, etag, ops } => {
+            let ops = &raw(&serde_json::to_value(ops).unwrap());
+            list::ListFrame::Patch { list, base, etag, ops }.text()
+        }
+        ListSaid::Error { fault, action } => {
+            list::ListFrame::Error { failure: said(fault), action: *action, list }.text()
+        }
+    }
 }
 
 /// Also checks that the number and name are of the table.

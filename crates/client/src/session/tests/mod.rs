@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod line;
+mod lists;
 mod outbox;
 mod subs;
 
@@ -10,7 +11,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 use dormouse_core::{Position, frame::client::From};
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Effect, Event, Kept, Session, Status};
+use super::{Effect, Event, Kept, Session, Status, Subject};
 use crate::{
     fault::Fault,
     frame::{As, ClientFrame, Token, decode},
@@ -168,6 +169,7 @@ impl Script {
                 Effect::View { view, reset, .. } => {
                     writeln!(text, "view {} at {}{}", view.view, view.position.seq, if *reset { " reset" } else { "" })
                 }
+                Effect::Rows { view, .. } => writeln!(text, "rows {view}"),
                 Effect::Events { events, through_seq, .. } => {
                     let seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
                     writeln!(text, "events {seqs:?} through {through_seq}")

@@ -244,7 +244,7 @@ fn the_wire_goes_back_for_a_listener_that_wants_earlier_events() {
 
 #[test]
 fn what_nobody_listens_to_is_left_after_a_while() {
-    let release = || Event::Release { actor: TODO.into(), of: As::View };
+    let release = || Event::Release(Subject::Actor(TODO.into(), As::View));
     let mut script = watching();
     script.event(release());
     assert!(script.sent().is_empty());
