@@ -1,7 +1,7 @@
 //! The promise, against the real binary: whatever is acknowledged is found, once, after any number of kill -9.
 //!
 //! Several clients add things to several shared todo lists while the host is killed and started again over the same data.
-//! The clients find it again by themselves. `KILL_CYCLES` and `KILL_SEED` choose how often and when.
+//! Somebody watches every list, and which lists there are. The clients find it again by themselves. `KILL_CYCLES` and `KILL_SEED` choose how often and when.
 
 mod support;
 
@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dormouse_client::{Client, ClientOptions, Fault, Handle, Position, Status, SubscribeOptions, Subscription, Update};
+use dormouse_client::{
+    Client, ClientOptions, Fault, Handle, ListOptions, ListSubscription, Page, Position, Status, SubscribeOptions,
+    Subscription, Update, WatchOptions,
+};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use support::{Host, PATIENCE, Random, arcade_json, free_port};
@@ -26,6 +29,9 @@ const WORKERS_PER_CLIENT: usize = 4;
 const LISTS: usize = 3;
 /// Things on one list before another one takes its place; a list holds 500.
 const PER_LIST: u64 = 400;
+/// Lists that one client of the watcher follows, each twice: a connection holds 256 subscriptions, and on a quick disk there
+/// are more lists than one connection can follow.
+const LISTS_PER_WATCHER: usize = 100;
 /// One of the clients leaves for good, in the middle of whatever it does, after this many cycles.
 const LEAVE_EVERY: u64 = 10;
 
@@ -79,7 +85,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
             std::mem::replace(&mut crowd[leaver], newcomer).leave().await;
         }
         host = Host::start(&data, port);
-        refill(&test, &watcher.client).await;
+        refill(&test, watcher.client()).await;
         watcher.watch(&test);
     }
     test.over.store(true, Ordering::Relaxed);
@@ -192,6 +198,9 @@ async fn work(test: Arc<Test>, client: Client, mut random: Random) {
     while !test.over.load(Ordering::Relaxed) {
         let list = test.open.lock().expect("no panic")[random.below(LISTS as u64) as usize].clone();
         if list.begun.fetch_add(1, Ordering::Relaxed) >= PER_LIST + 50 {
+            if *client.status().borrow() == Status::Closed {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
         }
@@ -214,7 +223,8 @@ async fn work(test: Arc<Test>, client: Client, mut random: Random) {
 
 /// Follows every list in both ways, all the time.
 struct Watcher {
-    client: Client,
+    clients: Vec<Client>,
+    lists: ListSubscription,
     watched: BTreeMap<String, Watched>,
 }
 
@@ -230,13 +240,23 @@ type Heard = Vec<(u64, String)>;
 
 impl Watcher {
     fn new(test: &Test) -> Self {
-        Self { client: client(&test.url), watched: BTreeMap::new() }
+        let client = client(&test.url);
+        let lists = client.actor("todo").watch(WatchOptions::default()).expect("a kind");
+        Self { clients: vec![client], lists, watched: BTreeMap::new() }
+    }
+
+    /// The newest of its clients.
+    fn client(&self) -> &Client {
+        self.clients.last().expect("there is one from the beginning")
     }
 
     fn watch(&mut self, test: &Test) {
         for list in test.lists.lock().expect("no panic").iter() {
             if !self.watched.contains_key(&list.id) {
-                let handle = handle(&self.client, list);
+                if self.watched.len() >= self.clients.len() * LISTS_PER_WATCHER {
+                    self.clients.push(client(&test.url));
+                }
+                let handle = handle(self.client(), list);
                 let seen = Arc::new(Mutex::new((0, Value::Null)));
                 let sees = tokio::spawn(see(handle.subscribe(SubscribeOptions::view()), seen.clone()));
                 let hears = tokio::spawn(hear(handle.subscribe(SubscribeOptions::events_from_start())));
@@ -297,6 +317,7 @@ async fn check(test: &Test, clients: &[Client], watcher: Watcher) -> u64 {
             assert_eq!(before, None, "{title} was done twice");
         }
     }
+    watcher.lists_all(&clients[0]).await;
     watcher.heard_all(test, &found, &lists).await;
     let promises = test.promises.lock().expect("no panic");
     for (title, (list, position)) in &promises.acknowledged {
@@ -348,6 +369,21 @@ impl Watcher {
         }
     }
 
+    /// The rows that patches made over all the drops are those that a fresh look gives.
+    async fn lists_all(&self, client: &Client) {
+        let known = |page: &Page| page.rows.iter().map(|row| (row.id.clone(), row.position)).collect::<Vec<_>>();
+        let since = Instant::now();
+        loop {
+            let page = client.actor("todo").list(ListOptions::default()).await.expect("a page");
+            let shown = self.lists.rows().expect("rows");
+            if known(&shown) == known(&page) {
+                return assert_eq!(shown.next, page.next);
+            }
+            assert!(since.elapsed() < PATIENCE, "{shown:?} is not {page:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Every event came once and in order.
     async fn heard_all(self, test: &Test, found: &BTreeMap<String, (String, u64)>, lists: &[Arc<List>]) {
         assert_eq!(self.watched.len(), test.lists.lock().expect("no panic").len());
@@ -357,7 +393,9 @@ impl Watcher {
         }
         // Their streams have no end of their own; what a ping would find is there within a moment.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        self.client.close().await;
+        for client in &self.clients {
+            client.close().await;
+        }
         for (id, Watched { sees, hears, .. }) in self.watched {
             let mut wanted = expected.remove(id.as_str()).expect("a list");
             wanted.sort_unstable();
