@@ -36,11 +36,11 @@ pub(crate) fn go_on(d: &mut D<'_>) {
         Phase::RoundStart => open(d, Phase::Declaration, pace::DECLARE_WITHIN),
         Phase::Turn => resolve(d),
         Phase::TurnResults if d.game().is_played_out() => score(d),
-        Phase::TurnResults => {
-            let winner = d.game().trick.leader;
-            lead(d, winner);
-        }
-        Phase::Scoring => end_or_deal(d),
+        Phase::TurnResults => open(d, Phase::Turn, pace::PLAY_WITHIN),
+        Phase::Scoring => match d.game().outcome(d.settings.mode) {
+            Some(winners) => say(d, GameEvent::Ended { winners }),
+            None => deal(d),
+        },
         Phase::Waiting | Phase::Declaration | Phase::GameOver => {}
     }
 }
@@ -72,28 +72,6 @@ fn start_round(d: &mut D<'_>) {
     pause(d, Phase::RoundStart, pace::ROUND_START);
 }
 
-fn declared(d: &mut D<'_>, seat: usize, value: u8) {
-    say(d, GameEvent::Declared { seat, value });
-    let starter = d.game().starter;
-    match d.game().awaited().is_empty() {
-        true => lead(d, starter),
-        false => open(d, Phase::Declaration, pace::DECLARE_WITHIN),
-    }
-}
-
-fn lead(d: &mut D<'_>, leader: usize) {
-    say(d, GameEvent::TurnOpened { leader });
-    open(d, Phase::Turn, pace::PLAY_WITHIN);
-}
-
-fn played(d: &mut D<'_>, seat: usize, pieces: Vec<Piece>) {
-    say(d, GameEvent::Played { seat, pieces });
-    match d.game().trick.is_flipped() {
-        true => pause(d, Phase::Turn, pace::FLIP),
-        false => open(d, Phase::Turn, pace::PLAY_WITHIN),
-    }
-}
-
 fn resolve(d: &mut D<'_>) {
     let winner = d.game().trick.winner();
     say(d, GameEvent::TurnResolved { winner });
@@ -103,13 +81,6 @@ fn resolve(d: &mut D<'_>) {
 fn score(d: &mut D<'_>) {
     say(d, GameEvent::RoundScored {});
     pause(d, Phase::Scoring, pace::SCORING);
-}
-
-fn end_or_deal(d: &mut D<'_>) {
-    match d.game().outcome(d.settings.mode) {
-        Some(winners) => say(d, GameEvent::Ended { winners }),
-        None => deal(d),
-    }
 }
 
 /// Show something for a while.
@@ -143,7 +114,11 @@ pub(crate) fn declare(d: &mut D<'_>, seat: usize, value: u8) -> Result<(), Rejec
     if !legal.contains(&value) {
         return Err(Rejection::new("invalid_declaration", format!("You may declare one of {legal:?}.")));
     }
-    declared(d, seat, value);
+    say(d, GameEvent::Declared { seat, value });
+    match d.game().awaited().is_empty() {
+        true => open(d, Phase::Turn, pace::PLAY_WITHIN),
+        false => open(d, Phase::Declaration, pace::DECLARE_WITHIN),
+    }
     Ok(())
 }
 
@@ -157,7 +132,11 @@ pub(crate) fn play(d: &mut D<'_>, seat: usize, indices: &[u8]) -> Result<(), Rej
         }
         _ => {}
     }
-    played(d, seat, pieces);
+    say(d, GameEvent::Played { seat, pieces });
+    match d.game().trick.is_flipped() {
+        true => pause(d, Phase::Turn, pace::FLIP),
+        false => open(d, Phase::Turn, pace::PLAY_WITHIN),
+    }
     Ok(())
 }
 

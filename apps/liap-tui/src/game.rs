@@ -54,52 +54,23 @@ pub struct Wait {
 }
 
 /// What happens in a game.
+///
+/// `Dealt` begins a round. `Redealt` is for a weak hand that asked for it: the multiplier rises, and who asked will start.
+/// `Asked` are those whose hands are weak.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum GameEvent {
-    /// A round begins with this deal.
-    Dealt {
-        seed: Seed,
-    },
-    /// A weak hand asked for this one: the multiplier rises, and who asked will start.
-    Redealt {
-        seed: Seed,
-        accepter: usize,
-    },
-    /// These hands are weak, and their holders are asked.
-    Asked {
-        seats: Vec<usize>,
-    },
-    Decided {
-        seat: usize,
-        accept: bool,
-    },
-    RoundStarted {
-        starter: usize,
-        reason: StarterReason,
-    },
-    Declared {
-        seat: usize,
-        value: u8,
-    },
-    TurnOpened {
-        leader: usize,
-    },
-    Played {
-        seat: usize,
-        pieces: Vec<Piece>,
-    },
-    TurnResolved {
-        winner: usize,
-    },
+    Dealt { seed: Seed },
+    Redealt { seed: Seed, accepter: usize },
+    Asked { seats: Vec<usize> },
+    Decided { seat: usize, accept: bool },
+    RoundStarted { starter: usize, reason: StarterReason },
+    Declared { seat: usize, value: u8 },
+    Played { seat: usize, pieces: Vec<Piece> },
+    TurnResolved { winner: usize },
     RoundScored {},
-    Ended {
-        winners: Vec<usize>,
-    },
-    Waits {
-        phase: Phase,
-        wait: Wait,
-    },
+    Ended { winners: Vec<usize> },
+    Waits { phase: Phase, wait: Wait },
 }
 
 /// One trick: the leader's play first.
@@ -124,8 +95,7 @@ impl Trick {
 
     /// Who takes it, once it is flipped.
     pub fn winner(&self) -> usize {
-        let plays: Vec<&[Piece]> = self.plays.iter().map(Vec::as_slice).collect();
-        self.seat(taker(&plays))
+        self.seat(taker(&self.plays))
     }
 
     /// How many pieces a follower must play.
@@ -202,12 +172,14 @@ impl Game {
             }
             GameEvent::Asked { seats } => self.asked = seats.iter().map(|seat| (*seat, None)).collect(),
             GameEvent::Decided { seat, accept } => drop(self.asked.insert(*seat, Some(*accept))),
-            GameEvent::RoundStarted { starter, reason } => (self.starter, self.reason) = (*starter, *reason),
+            GameEvent::RoundStarted { starter, reason } => {
+                (self.starter, self.reason) = (*starter, *reason);
+                self.trick.leader = *starter;
+            }
             GameEvent::Declared { seat, value } => {
                 self.declared[*seat] = Some(*value);
                 self.zeros[*seat] = if *value == 0 { self.zeros[*seat] + 1 } else { 0 };
             }
-            GameEvent::TurnOpened { leader } => self.trick = Trick { leader: *leader, plays: vec![] },
             GameEvent::Played { seat, pieces } => {
                 self.hands[*seat] = without(&self.hands[*seat], pieces);
                 self.trick.plays.push(pieces.clone());
@@ -241,12 +213,11 @@ impl Game {
 
     /// A trick is worth as many piles as each player gave pieces, so a round always has eight.
     fn take_trick(&mut self, winner: usize) {
-        let trick = std::mem::take(&mut self.trick);
+        // Who won leads the next one.
+        let trick = std::mem::replace(&mut self.trick, Trick { leader: winner, plays: vec![] });
         self.piles[winner] += trick.plays[0].len() as u8;
         self.turns_won[winner] += 1;
         self.tricks.push(trick);
-        // Until the next turn opens, who won is who would lead it.
-        self.trick.leader = winner;
     }
 
     fn score_round(&mut self) {
@@ -255,8 +226,8 @@ impl Game {
         for (score, points) in self.scores.iter_mut().zip(points) {
             *score += points;
         }
-        let (round, multiplier, piles) = (self.round, self.multiplier, self.piles);
-        self.sheet.push(RoundScore { round, multiplier, declared, piles, points });
+        let multiplier = self.multiplier;
+        self.sheet.push(RoundScore { round: self.round, multiplier, declared, piles: self.piles, points });
     }
 
     /// Whose hands are weak.
@@ -266,8 +237,7 @@ impl Game {
 
     /// The first in play order who asked for another deal.
     pub(crate) fn first_accepter(&self) -> Option<usize> {
-        let in_order = (0..SEATS).map(|place| (self.order_from + place) % SEATS);
-        in_order.into_iter().find(|seat| self.asked.get(seat) == Some(&Some(true)))
+        (0..SEATS).map(|place| (self.order_from + place) % SEATS).find(|seat| self.asked.get(seat) == Some(&Some(true)))
     }
 
     /// Who starts the round once all hands stand, and why.
@@ -278,8 +248,8 @@ impl Game {
         if self.round > 1 {
             return (self.trick.leader, StarterReason::WonLastTurn);
         }
-        let holds = |hand: &Vec<Piece>| hand.contains(&Piece::RedGeneral);
-        (self.hands.iter().position(holds).unwrap_or_default(), StarterReason::HasGeneralRed)
+        let holder = self.hands.iter().position(|hand| hand.contains(&Piece::RedGeneral));
+        (holder.unwrap_or_default(), StarterReason::HasGeneralRed)
     }
 
     /// Seats that the game waits for now; in a pause, none.
@@ -293,8 +263,7 @@ impl Game {
     }
 
     fn declaring(&self) -> Option<usize> {
-        let in_order = (0..SEATS).map(|place| (self.starter + place) % SEATS);
-        in_order.into_iter().find(|seat| self.declared[*seat].is_none())
+        (0..SEATS).map(|place| (self.starter + place) % SEATS).find(|seat| self.declared[*seat].is_none())
     }
 
     /// What this seat may declare, if it is its turn to.

@@ -48,21 +48,15 @@ use Piece::*;
 
 impl Piece {
     /// Every kind of piece, lowest first.
+    #[rustfmt::skip] // One name a line.
     pub const ALL: [Self; 14] = [
-        BlackSoldier,
-        RedSoldier,
-        BlackCannon,
-        RedCannon,
-        BlackHorse,
-        RedHorse,
-        BlackChariot,
-        RedChariot,
-        BlackElephant,
-        RedElephant,
-        BlackAdvisor,
-        RedAdvisor,
-        BlackGeneral,
-        RedGeneral,
+        BlackSoldier, RedSoldier,
+        BlackCannon, RedCannon,
+        BlackHorse, RedHorse,
+        BlackChariot, RedChariot,
+        BlackElephant, RedElephant,
+        BlackAdvisor, RedAdvisor,
+        BlackGeneral, RedGeneral,
     ];
 
     /// 1 to 14.
@@ -77,15 +71,8 @@ impl Piece {
 
     /// Its name.
     pub fn name(self) -> Name {
-        match self.points().div_ceil(2) {
-            1 => Name::Soldier,
-            2 => Name::Cannon,
-            3 => Name::Horse,
-            4 => Name::Chariot,
-            5 => Name::Elephant,
-            6 => Name::Advisor,
-            _ => Name::General,
-        }
+        use Name::*;
+        [Soldier, Cannon, Horse, Chariot, Elephant, Advisor, General][usize::from(self.points() - 1) / 2]
     }
 
     /// How many of it are in the deck.

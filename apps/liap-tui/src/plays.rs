@@ -90,10 +90,10 @@ fn straight(pieces: &[Piece]) -> Option<PlayKind> {
 }
 
 /// The place in `plays`, the leader's first, that takes the trick.
-pub fn taker(plays: &[&[Piece]]) -> usize {
-    let mut best = (0, Set::of(plays[0]).expect("the leader's play was valid"));
+pub fn taker(plays: &[impl AsRef<[Piece]>]) -> usize {
+    let mut best = (0, Set::of(plays[0].as_ref()).expect("the leader's play was valid"));
     for (place, pieces) in plays.iter().enumerate().skip(1) {
-        if let Some(set) = Set::of(pieces)
+        if let Some(set) = Set::of(pieces.as_ref())
             && set.beats(best.1)
         {
             best = (place, set);

@@ -269,7 +269,7 @@ fn reveal_game(event: &GameEvent, sight: &Sight) -> Option<Value> {
         GameEvent::Decided { seat, accept } if open(seat) => {
             json!({ "type": "redeal_decided", "slot_id": slot(*seat), "accept": accept })
         }
-        GameEvent::Asked { .. } | GameEvent::Decided { .. } | GameEvent::TurnOpened { .. } => return None,
+        GameEvent::Asked { .. } | GameEvent::Decided { .. } => return None,
         GameEvent::RoundStarted { starter, reason } => {
             json!({ "type": "round_started", "starter": slot(*starter), "reason": reason })
         }

@@ -83,7 +83,7 @@ impl Record {
                 let slots = winners.iter().map(|seat| (seat + 1).to_string()).collect::<Vec<_>>().join(" and ");
                 self.line(format!("\nslot {slots} wins with {}", self.scores[winners[0]]));
             }
-            GameEvent::Asked { .. } | GameEvent::TurnOpened { .. } | GameEvent::Waits { .. } => {}
+            GameEvent::Asked { .. } | GameEvent::Waits { .. } => {}
         }
     }
 
