@@ -97,8 +97,10 @@ async fn whatever_is_tried_gets_a_number_and_nobody_else_notices() {
     let mut house = House::open().await;
     let (mut bob, mut eve) = (house.newcomer("Bob").await, house.newcomer("Eve").await);
     assert_eq!(bob.tries(&house.room, &join("Bob")).await.0, 0);
-    house.ann.line.say(&json!({ "action": "subscribe", "actor": house.room })).await;
-    house.ann.line.hear_one_of(&["snapshot"]).await;
+    for seat in [&mut bob, &mut house.ann] {
+        seat.line.say(&json!({ "action": "subscribe", "actor": house.room })).await;
+        seat.line.hear_one_of(&["snapshot"]).await;
+    }
     let before = house.look();
     let play = json!({ "type": "play", "indices": [0] });
     let watching = vec![

@@ -21,6 +21,8 @@ pub struct Room {
     pub(crate) settings: Settings,
     /// The principal whose room it is.
     pub(crate) host: Option<String>,
+    /// Since when the host, without a seat, does not watch.
+    pub(crate) host_away: Option<Time>,
     pub(crate) seats: [Option<Sitter>; SEATS],
     pub(crate) game: Game,
     /// The room where these people play again.
@@ -88,14 +90,20 @@ pub enum RoomCommand {
 }
 
 /// What happened in a room. Seats count from 0 here, and from 1 to the outside.
+///
+/// `Noticed` is somebody who does not watch and said something: who has no seat is the host. `HostWentAway` is of a host without a seat.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum RoomEvent {
     Opened { settings: Settings, host: String },
     Seated { seat: usize, sitter: Sitter },
     Unseated { seat: usize },
+    Noticed { seat: Option<usize> },
     WentAway { seat: usize },
+    LeftGame { seat: usize },
     CameBack { seat: usize },
+    HostWentAway {},
+    HostCameBack {},
     HostChanged { host: String },
     Closed {},
     Started {},
@@ -114,7 +122,11 @@ impl Actor for Room {
     fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection> {
         match input {
             Input::Created { by, config } => open(draft, &by, config),
-            Input::Command { by, command } => command_of(draft, &by, command),
+            Input::Command { by, command } => {
+                command_of(draft, &by, command)?;
+                seats::notice(draft, &by);
+                Ok(())
+            }
             Input::Wake { key } => woken(draft, &key),
             Input::Joined { who } => seats::back(draft, &who),
             Input::Left { who } => seats::lost(draft, &who),
@@ -128,11 +140,19 @@ impl Actor for Room {
         match event {
             RoomEvent::Opened { settings, host } => {
                 (self.settings, self.host) = (settings.clone(), Some(host.clone()));
+                self.host_away = Some(at.time);
             }
             RoomEvent::Seated { seat, sitter } => self.seats[*seat] = Some(sitter.clone()),
             RoomEvent::Unseated { seat } => self.seats[*seat] = None,
             RoomEvent::WentAway { seat } => self.set_away(*seat, Some(at.time)),
-            RoomEvent::CameBack { seat } => self.set_away(*seat, None),
+            RoomEvent::LeftGame { seat } => self.set_left(*seat, Some(at.time)),
+            RoomEvent::CameBack { seat } => {
+                self.set_away(*seat, None);
+                self.set_left(*seat, None);
+            }
+            RoomEvent::Noticed { seat: Some(seat) } => self.set_away(*seat, Some(at.time)),
+            RoomEvent::Noticed { seat: None } | RoomEvent::HostWentAway {} => self.host_away = Some(at.time),
+            RoomEvent::HostCameBack {} => self.host_away = None,
             RoomEvent::HostChanged { host } => self.host = Some(host.clone()),
             RoomEvent::Closed {} => self.is_closed = true,
             RoomEvent::Started {} => self.game = Game::new(at.time),
@@ -189,6 +209,12 @@ impl Room {
         &self.game
     }
 
+    fn set_left(&mut self, seat: usize, since: Option<Time>) {
+        if let Some(Sitter { who: Who::Human { left, .. }, .. }) = &mut self.seats[seat] {
+            *left = since;
+        }
+    }
+
     fn set_away(&mut self, seat: usize, since: Option<Time>) {
         if let Some(Sitter { who: Who::Human { away, .. }, .. }) = &mut self.seats[seat] {
             *away = since;
@@ -204,7 +230,7 @@ fn open(draft: &mut Draft<'_, Room>, by: &Viewer, config: RoomConfig) -> Result<
     draft.emit(RoomEvent::Opened { settings, host: by.principal.id.clone() });
     let first_bot = usize::from(name.is_some());
     if let Some(name) = name {
-        seats::sit(draft, 0, name, by.principal.id.clone());
+        seats::sit(draft, 0, name, by);
     }
     for seat in first_bot..SEATS {
         seats::seat_bot(draft, seat, config.bots);
@@ -240,7 +266,10 @@ fn on_turn(draft: &Draft<'_, Room>, by: &Viewer, phase: Phase) -> Result<usize, 
     let seat = draft.seat_of(&by.principal.id);
     let seat = seat.ok_or_else(|| Rejection::new("permission_denied", "You watch; only seats play."))?;
     if draft.is_bot_played(seat) {
-        return Err(Rejection::new("seat_left", "A bot plays for you: join to take your seat back."));
+        return Err(Rejection::new(
+            "seat_left",
+            "A bot plays for you. Watch the room, or join again if you left it, to take your seat back.",
+        ));
     }
     if draft.game.phase != phase || !draft.game.awaited().contains(&seat) {
         return Err(Rejection::new("not_your_turn", "The game does not wait for that from you now."));

@@ -29,10 +29,9 @@ pub enum Mode {
 
 /// The values that the next player may declare, who declared `zeros` zeros in a row, after those who declared `before`.
 pub fn legal_declarations(before: &[u8], zeros: u8) -> Vec<u8> {
-    let sum: u8 = before.iter().sum();
     let is_last = before.len() == SEATS - 1;
     let least = u8::from(zeros >= ZEROS_MAX);
-    (least..=HAND as u8).filter(|value| !(is_last && sum + value == HAND as u8)).collect()
+    (least..=HAND as u8).filter(|value| !(is_last && before.iter().sum::<u8>() + value == HAND as u8)).collect()
 }
 
 /// A round's points for one player, before the multiplier.
@@ -59,7 +58,8 @@ pub fn winners(mode: Mode, rounds: u32, scores: &[i32; SEATS]) -> Option<Vec<usi
     }
 }
 
-/// Each seat's rank, from 1; equal scores share one.
-pub fn ranks(scores: &[i32; SEATS]) -> [usize; SEATS] {
-    scores.map(|score| 1 + scores.iter().filter(|other| **other > score).count())
+/// Each seat's rank, from 1: the winners, then by points. Equal ones share one.
+pub fn ranks(scores: &[i32; SEATS], winners: &[usize]) -> [usize; SEATS] {
+    let place = |seat: usize| (winners.contains(&seat), scores[seat]);
+    std::array::from_fn(|seat| 1 + (0..SEATS).filter(|other| place(*other) > place(seat)).count())
 }

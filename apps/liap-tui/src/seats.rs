@@ -43,7 +43,10 @@ pub(crate) enum Who {
     /// A principal. Its token is the seat's: whoever shows it comes back to this seat, however late.
     Human {
         id: String,
+        /// Since when they do not watch the room. Only the engine knows when they do: a command over HTTP says nothing of it.
         away: Option<Time>,
+        /// When they left the game; they may watch all the same.
+        left: Option<Time>,
     },
 }
 
@@ -63,15 +66,20 @@ impl Sitter {
         }
     }
 
-    pub(crate) fn away(&self) -> Option<Time> {
+    /// Since when a player is not at the table, whatever the reason.
+    pub(crate) fn gone(&self) -> Option<Time> {
         match self.who {
             Who::Bot { .. } => None,
-            Who::Human { away, .. } => away,
+            Who::Human { away, left, .. } => [away, left].into_iter().flatten().min(),
         }
     }
 
     pub(crate) fn is_present_human(&self) -> bool {
-        self.principal().is_some() && self.away().is_none()
+        self.principal().is_some() && self.gone().is_none()
+    }
+
+    fn watches(&self) -> bool {
+        matches!(self.who, Who::Human { away: None, .. })
     }
 }
 
@@ -97,12 +105,18 @@ impl Room {
         self.seats.iter().flatten().find(|sitter| sitter.is_present_human()).and_then(Sitter::principal)
     }
 
+    /// Since when a host without a seat does not watch.
+    fn host_gone(&self) -> Option<Time> {
+        let has_seat = self.host.as_ref().is_some_and(|host| self.seat_of(host).is_some());
+        self.host_away.filter(|_| !has_seat)
+    }
+
     /// When somebody's absence has lasted long enough to matter: of anybody before the start, of everybody in a game.
     pub(crate) fn absent_at(&self) -> Option<Time> {
-        let away = self.seats.iter().flatten().filter_map(Sitter::away);
+        let away = self.seats.iter().flatten().filter_map(Sitter::gone);
         let since = match self.game().phase {
             Phase::GameOver => None,
-            Phase::Waiting => away.min(),
+            Phase::Waiting => away.chain(self.host_gone()).min(),
             _ if self.present_human().is_some() => None,
             _ => away.max(),
         };
@@ -128,26 +142,30 @@ impl Room {
 /// Somebody takes a seat, or comes back to theirs.
 pub(crate) fn join(d: &mut Draft<'_, Room>, by: &Viewer, name: &str) -> Result<(), Rejection> {
     if let Some(seat) = d.seat_of(&by.principal.id) {
-        return match d.is_bot_played(seat) {
+        let sitter = d.seats[seat].as_ref();
+        return match sitter.is_some_and(Sitter::watches) && d.is_bot_played(seat) {
             true => back(d, by),
-            false => Err(Rejection::new("already_seated", "You have a seat here already.")),
+            false => {
+                Err(Rejection::new("already_seated", "You have a seat here already; watch the room to play from it."))
+            }
         };
     }
     waiting(d)?;
     let name = checked(name)?;
-    if d.names().any(|(_, other)| other.to_lowercase() == name.to_lowercase()) {
+    if d.names().any(|(_, other)| text::folded(other) == text::folded(&name)) {
         return Err(Rejection::new("name_taken", "Somebody here has this name; choose another one."));
     }
     let empty = d.seats.iter().position(Option::is_none);
     let seat = empty.or_else(|| (0..SEATS).find(|seat| d.is_bot(*seat)));
     let seat = seat.ok_or_else(|| Rejection::new("room_full", "Four people sit here already; you may watch."))?;
-    sit(d, seat, name, by.principal.id.clone());
+    sit(d, seat, name, by);
     Ok(())
 }
 
-pub(crate) fn sit(d: &mut Draft<'_, Room>, seat: usize, name: String, id: String) {
-    let avatar = d.free_avatar(seat);
-    d.emit(RoomEvent::Seated { seat, sitter: Sitter { name, avatar, who: Who::Human { id, away: None } } });
+/// Whoever watches is back at once: what they see is another table from here.
+pub(crate) fn sit(d: &mut Draft<'_, Room>, seat: usize, name: String, by: &Viewer) {
+    let (avatar, id, away) = (d.free_avatar(seat), by.principal.id.clone(), Some(d.now()));
+    d.emit(RoomEvent::Seated { seat, sitter: Sitter { name, avatar, who: Who::Human { id, away, left: None } } });
 }
 
 pub(crate) fn seat_bot(d: &mut Draft<'_, Room>, seat: usize, level: Level) {
@@ -220,7 +238,10 @@ pub(crate) fn leave(d: &mut Draft<'_, Room>, by: &Viewer) -> Result<(), Rejectio
         (Phase::Waiting, _) if d.is_host(by) => d.emit(RoomEvent::Closed {}),
         (_, None) => return Err(Rejection::new("not_seated", "You have no seat here.")),
         (Phase::Waiting, Some(seat)) => d.emit(RoomEvent::Unseated { seat }),
-        (_, Some(seat)) => go_away(d, seat)?,
+        (_, Some(seat)) if d.is_bot_played(seat) => {
+            return Err(Rejection::new("seat_left", "A bot plays for you already."));
+        }
+        (_, Some(seat)) => go_away(d, seat, RoomEvent::LeftGame { seat })?,
     }
     Ok(())
 }
@@ -228,44 +249,63 @@ pub(crate) fn leave(d: &mut Draft<'_, Room>, by: &Viewer) -> Result<(), Rejectio
 /// Somebody's last connection is gone.
 pub(crate) fn lost(d: &mut Draft<'_, Room>, who: &Viewer) -> Result<(), Rejection> {
     match d.seat_of(&who.principal.id) {
-        Some(seat) => go_away(d, seat),
-        None => Ok(()),
+        Some(seat) => return go_away(d, seat, RoomEvent::WentAway { seat }),
+        None if d.is_host(who) => d.emit(RoomEvent::HostWentAway {}),
+        None => return Ok(()),
     }
+    find_host(d);
+    Ok(())
 }
 
-/// A bot takes the seat at once; a weak hand is kept, and in a game somebody present becomes host.
-fn go_away(d: &mut Draft<'_, Room>, seat: usize) -> Result<(), Rejection> {
-    if d.is_bot_played(seat) {
-        return Ok(());
-    }
-    d.emit(RoomEvent::WentAway { seat });
+/// A bot takes the seat at once, and a weak hand is kept.
+fn go_away(d: &mut Draft<'_, Room>, seat: usize, how: RoomEvent) -> Result<(), Rejection> {
+    d.emit(how);
     if d.game().phase == Phase::Preparation && d.game().awaited().contains(&seat) {
         flow::decide(d, seat, false)?;
     }
-    let was_host = d.seats[seat].as_ref().and_then(Sitter::principal) == d.host.as_deref();
+    find_host(d);
+    Ok(())
+}
+
+/// In a game somebody present is the host, if anybody is.
+fn find_host(d: &mut Draft<'_, Room>) {
+    let seat = d.host.as_ref().and_then(|host| d.seat_of(host));
+    let is_there = seat.map_or(d.host_away.is_none(), |seat| !d.is_bot_played(seat));
     if d.game().phase != Phase::Waiting
-        && was_host
+        && !is_there
         && let Some(next) = d.present_human().map(str::to_owned)
     {
         d.emit(RoomEvent::HostChanged { host: next });
     }
-    Ok(())
 }
 
 /// Somebody watches again. Recorded even if nobody missed them, so that the engine can tell when they have gone.
 pub(crate) fn back(d: &mut Draft<'_, Room>, who: &Viewer) -> Result<(), Rejection> {
-    if let Some(seat) = d.seat_of(&who.principal.id) {
-        d.emit(RoomEvent::CameBack { seat });
+    match d.seat_of(&who.principal.id) {
+        Some(seat) => d.emit(RoomEvent::CameBack { seat }),
+        None if d.is_host(who) => d.emit(RoomEvent::HostCameBack {}),
+        None => {}
     }
+    find_host(d);
     Ok(())
+}
+
+/// Before the start, who does not watch is there for a while after whatever they say.
+pub(crate) fn notice(d: &mut Draft<'_, Room>, by: &Viewer) {
+    let seat = d.seat_of(&by.principal.id);
+    let is_missed = seat.is_some_and(|seat| d.is_bot_played(seat)) || (d.is_host(by) && d.host_gone().is_some());
+    if d.game().phase == Phase::Waiting && is_missed && !d.is_closed {
+        d.emit(RoomEvent::Noticed { seat });
+    }
 }
 
 /// Somebody was away for too long: an abandoned game closes, and before the start a seat becomes free.
 pub(crate) fn give_up(d: &mut Draft<'_, Room>) {
-    let due = |sitter: &Sitter| sitter.away().is_some_and(|since| since.after(pace::ABSENT) <= d.now());
+    let due = |sitter: &Sitter| sitter.gone().is_some_and(|since| since.after(pace::ABSENT) <= d.now());
     let seats: Vec<usize> = (0..SEATS).filter(|seat| d.seats[*seat].as_ref().is_some_and(due)).collect();
     let is_host = |seat: &usize| d.seats[*seat].as_ref().and_then(Sitter::principal) == d.host.as_deref();
-    if d.game().phase != Phase::Waiting || seats.iter().any(is_host) {
+    let host_gone = d.host_gone().is_some_and(|since| since.after(pace::ABSENT) <= d.now());
+    if d.game().phase != Phase::Waiting || host_gone || seats.iter().any(is_host) {
         return d.emit(RoomEvent::Closed {});
     }
     for seat in seats {
@@ -296,14 +336,14 @@ fn is_id(text: &str) -> bool {
     (1..=ROOM_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// A name as it is shown: trimmed, and neither empty nor too long.
+/// A name as it is shown.
 pub(crate) fn checked(name: &str) -> Result<String, Rejection> {
-    let name = name.trim();
-    match name.chars().count() {
-        0 => Err(Rejection::new("empty_name", "Write a name for the others to see.")),
-        n if n > NAME_CHARS_MAX => {
-            Err(Rejection::new("name_too_long", format!("At most {NAME_CHARS_MAX} characters, please; this has {n}.")))
-        }
-        _ => Ok(name.to_owned()),
-    }
+    text::line(name, NAME_CHARS_MAX).map(str::to_owned).map_err(|why| {
+        let code = match why {
+            NotALine::Empty => "empty_name",
+            NotALine::TooLong { .. } => "name_too_long",
+            NotALine::Unprintable(_) => "bad_name",
+        };
+        Rejection::new(code, why.to_string())
+    })
 }

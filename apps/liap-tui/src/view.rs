@@ -173,7 +173,7 @@ impl SeatView {
             avatar: sitter.avatar,
             principal: sitter.principal().map(str::to_owned),
             level,
-            away: sitter.away().is_some(),
+            away: sitter.gone().is_some(),
             host: sitter.principal().is_some() && sitter.principal() == room.host.as_deref(),
             hand_count: game.hands[seat].len(),
             hand: is_open(sight, seat).then(|| game.hands[seat].clone()),
@@ -215,7 +215,7 @@ impl GameResult {
             |row: &&RoundScore, seat: usize| row.declared[seat] > 0 && row.declared[seat] == row.piles[seat];
         Self {
             winners: game.winners.iter().copied().map(slot).collect(),
-            ranks: ranks(&game.scores),
+            ranks: ranks(&game.scores, &game.winners),
             turns_won: game.turns_won,
             perfect_rounds: std::array::from_fn(|seat| game.sheet.iter().filter(|row| is_perfect(row, seat)).count()),
             rounds: game.round,
@@ -247,8 +247,11 @@ pub(crate) fn reveal(event: &RoomEvent, sight: &Sight) -> Option<Value> {
             json!({ "type": "player_joined", "slot_id": slot(*seat), "name": sitter.name })
         }
         RoomEvent::Unseated { seat } => json!({ "type": "player_left", "slot_id": slot(*seat) }),
-        RoomEvent::WentAway { seat } => json!({ "type": "bot_took_over", "slot_id": slot(*seat) }),
+        RoomEvent::WentAway { seat } | RoomEvent::LeftGame { seat } => {
+            json!({ "type": "bot_took_over", "slot_id": slot(*seat) })
+        }
         RoomEvent::CameBack { seat } => json!({ "type": "player_returned", "slot_id": slot(*seat) }),
+        RoomEvent::Noticed { .. } | RoomEvent::HostWentAway {} | RoomEvent::HostCameBack {} => return None,
         RoomEvent::HostChanged { host } => json!({ "type": "host_changed", "principal": host }),
         RoomEvent::Closed {} => json!({ "type": "room_closed" }),
         RoomEvent::Started {} => json!({ "type": "game_started" }),

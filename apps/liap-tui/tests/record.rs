@@ -112,7 +112,7 @@ impl Record {
 }
 
 fn game(number: u64) -> Table {
-    let mut table = room_of(number, json!({}));
+    let mut table = unseen_room_of(number, json!({}));
     for slot_id in [2, 4] {
         send(&mut table, "ann", json!({ "type": "add_bot", "slot_id": slot_id, "level": "hard" })).unwrap();
     }

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use dormouse::prelude::*;
 use liap_tui::{RoomCommand, RoomEvent, Table, pieces::Piece};
 use support::*;
@@ -19,10 +21,6 @@ fn lost(table: &mut Table, id: &str) {
 
 fn returned(table: &mut Table, id: &str) {
     table.decide(Input::Joined { who: viewer(id) }).unwrap();
-}
-
-fn join(table: &mut Table, id: &str, name: &str) -> Result<(), &'static str> {
-    send(table, id, json!({ "type": "join", "name": name }))
 }
 
 /// Milliseconds until the next wake, and its key.
@@ -73,10 +71,60 @@ fn before_the_start_everybody_sees_an_empty_table() {
 fn names_are_checked_and_unique() {
     let mut table = room(1);
     assert_eq!(join(&mut table, "bob", "ann"), Err("name_taken"));
+    assert_eq!(join(&mut table, "bob", "\u{200d}A\u{a0}nn "), Err("name_taken"), "they look the same");
     assert_eq!(join(&mut table, "bob", " "), Err("empty_name"));
+    assert_eq!(join(&mut table, "bob", "B\u{202e}ob"), Err("bad_name"));
     assert_eq!(join(&mut table, "bob", &"b".repeat(51)), Err("name_too_long"));
     assert_eq!(join(&mut table, "bob", &"b".repeat(50)), Ok(()));
     assert_eq!(join(&mut table, "bob", "Bob again"), Err("already_seated"), "the second of a race");
+}
+
+#[test]
+fn a_room_that_its_host_never_sees_closes() {
+    for config in [json!({ "name": "Ann" }), json!({})] {
+        let mut table = unseen_room_of(1, config.clone());
+        join(&mut table, "bob", "Bob").unwrap();
+        assert_eq!(next_wake(&table), Some((30_000, "absent".into())), "{config}");
+        assert!(table.wake());
+        assert_eq!(table.state.sight(&viewer("bob")), Sight::Nothing, "{config}");
+    }
+}
+
+#[test]
+fn a_host_without_a_seat_holds_the_room_by_watching_it() {
+    let mut table = room_of(1, json!({}));
+    join(&mut table, "bob", "Bob").unwrap();
+    assert_eq!(next_wake(&table), None);
+    lost(&mut table, "ann");
+    assert_eq!(next_wake(&table), Some((30_000, "absent".into())));
+    returned(&mut table, "ann");
+    assert_eq!(next_wake(&table), None);
+    lost(&mut table, "ann");
+    assert!(table.wake());
+    assert_eq!(table.state.sight(&viewer("bob")), Sight::Nothing);
+}
+
+#[test]
+fn who_does_not_watch_is_there_for_a_while_after_what_they_say() {
+    for config in [json!({ "name": "Ann" }), json!({})] {
+        let mut table = unseen_room_of(1, config.clone());
+        table.at.time = table.at.time.after(Duration::from_secs(20));
+        assert_eq!(next_wake(&table), Some((10_000, "absent".into())), "{config}");
+        send(&mut table, "ann", json!({ "type": "remove_player", "slot_id": 3 })).unwrap();
+        assert_eq!(next_wake(&table), Some((30_000, "absent".into())), "{config}");
+        lost(&mut table, "ann");
+        assert_eq!(next_wake(&table), Some((30_000, "absent".into())), "{config}");
+    }
+}
+
+#[test]
+fn a_seat_that_nobody_watches_from_is_free_again_after_thirty_seconds() {
+    let mut table = room(1);
+    send(&mut table, "bob", json!({ "type": "join", "name": "Bob" })).unwrap();
+    assert_eq!(next_wake(&table), Some((30_000, "absent".into())));
+    assert_eq!(join(&mut table, "bob", "Bob"), Err("already_seated"), "to ask again is not to watch");
+    assert!(table.wake());
+    assert_eq!((names(&table)[1].as_str(), next_wake(&table)), ("-", None));
 }
 
 #[test]
@@ -538,4 +586,36 @@ fn a_rematch_names_a_room_as_the_engine_does() {
         let expected = if room.parse::<dormouse::core::Name>().is_ok() { Ok(()) } else { Err("invalid_room") };
         assert_eq!(rematch(&mut finished(1), "ann", room), expected, "{room:?}");
     }
+}
+
+#[test]
+fn who_comes_back_to_a_game_without_its_host_is_the_host() {
+    let mut table = full_room(1);
+    start(&mut table);
+    for id in PEOPLE {
+        lost(&mut table, id);
+    }
+    let host = |table: &Table| (0..4).find(|seat| public(table)["seats"][seat]["host"] == true);
+    assert_eq!(host(&table), Some(3), "the last who was there");
+    returned(&mut table, "bob");
+    assert_eq!(host(&table), Some(1));
+    returned(&mut table, "ann");
+    assert_eq!(host(&table), Some(1), "and stays it");
+}
+
+#[test]
+fn a_seat_is_held_by_watching_the_room() {
+    let mut table = full_room(1);
+    start(&mut table);
+    let leave = || json!({ "type": "leave_room" });
+    let is_away = |table: &Table| public(table)["seats"][1]["away"] == true;
+    lost(&mut table, "bob");
+    let joined = send(&mut table, "bob", json!({ "type": "join", "name": "Bob" }));
+    assert_eq!((joined, is_away(&table)), (Err("already_seated"), true), "nothing would tell that he is gone again");
+    returned(&mut table, "bob");
+    assert!(!is_away(&table));
+    send(&mut table, "bob", leave()).unwrap();
+    assert_eq!((is_away(&table), send(&mut table, "bob", leave())), (true, Err("seat_left")));
+    send(&mut table, "bob", json!({ "type": "join", "name": "Bob" })).unwrap();
+    assert!(!is_away(&table), "he watches");
 }

@@ -217,5 +217,6 @@ fn when_a_game_ends_and_who_wins() {
         let won = winners(*mode, *rounds, scores);
         assert_eq!(won.as_deref(), *expected, "{mode:?} after {rounds} rounds at {scores:?}");
     }
-    assert_eq!(ranks(&[12, 50, 12, -3]), [2, 1, 2, 4]);
+    assert_eq!(ranks(&[12, 50, 12, -3], &[1]), [2, 1, 2, 4]);
+    assert_eq!(ranks(&[61, 50, 50, 70], &[1, 2]), [4, 1, 1, 3], "exactly 50 wins over more");
 }

@@ -70,6 +70,7 @@ fn game(number: u64, people: usize, commits: usize, dice: &mut Dice) -> Solo<Roo
     let joins = PEOPLE[1..people].iter().map(|name| (*name, RoomCommand::Join { name: (*name).into() }));
     for (who, command) in joins.chain([("ann", RoomCommand::StartGame {})]) {
         room.decide(Input::Command { by: viewer(who), command }).unwrap();
+        room.decide(Input::Joined { who: viewer(who) }).unwrap();
     }
     while room.history.len() < commits {
         let (by, command) = (viewer(PEOPLE[dice.below(people as u64) as usize]), attempt(dice));

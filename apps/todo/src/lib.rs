@@ -183,15 +183,14 @@ fn command_of(draft: &mut Draft<'_, TodoList>, by: Principal, command: TodoComma
     Ok(())
 }
 
-/// A title as it is kept: trimmed, and neither empty nor too long.
+/// A title as it is kept.
 fn checked(title: &str) -> Result<String, Rejection> {
-    let title = title.trim();
-    match title.chars().count() {
-        0 => Err(Rejection::new("empty_title", "Write what there is to do.")),
-        n if n > TITLE_CHARS_MAX => Err(Rejection::new(
-            "title_too_long",
-            format!("At most {TITLE_CHARS_MAX} characters, please; this has {n}."),
-        )),
-        _ => Ok(title.to_owned()),
-    }
+    text::line(title, TITLE_CHARS_MAX).map(str::to_owned).map_err(|why| {
+        let code = match why {
+            NotALine::Empty => "empty_title",
+            NotALine::TooLong { .. } => "title_too_long",
+            NotALine::Unprintable(_) => "bad_title",
+        };
+        Rejection::new(code, why.to_string())
+    })
 }

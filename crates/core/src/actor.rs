@@ -100,7 +100,8 @@ pub enum Input<A: Actor> {
         /// How.
         outcome: Outcome,
     },
-    /// A principal's first live connection began to watch. Who comes back within [`PRESENCE_EXPIRY`](crate::limits::PRESENCE_EXPIRY) of the end of
+    /// A principal's first live connection began to watch, or its sight became another while it watches: rules that do not care who passes
+    /// by hear of it again once it matters. Whose `Joined` made a commit does not join again before it left. Who comes back within [`PRESENCE_EXPIRY`](crate::limits::PRESENCE_EXPIRY) of the end of
     /// a host, or of the move to another one, was never away, and does not join again.
     Joined {
         /// Who.

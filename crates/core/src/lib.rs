@@ -23,6 +23,7 @@ pub mod rules;
 pub mod sight;
 pub mod snapshot;
 pub mod strict;
+pub mod text;
 pub mod time;
 
 pub use actor::{Actor, Draft, Input, Rejection};

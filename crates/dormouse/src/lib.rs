@@ -32,6 +32,7 @@ pub mod prelude {
 
     pub use dormouse_core::{
         Actor, Agenda, Dice, Draft, Input, Outcome, Principal, Rejection, Seed, Sight, Summary, Task, TaskKey, Viewer,
+        text::{self, NotALine},
         time::{Moment, Time},
     };
     pub use schemars::{self, JsonSchema};

@@ -111,8 +111,10 @@ impl Play {
             private: play.chance(4),
         };
         play.must(Input::Created { by: viewer(0), config });
+        play.must(Input::Joined { who: viewer(0) });
         for person in (1..4).filter(|person| who & (1 << person) != 0) {
             play.must_command(person, RoomCommand::Join { name: PEOPLE[person].to_owned() });
+            play.must(Input::Joined { who: viewer(person) });
         }
         for slot_id in (1..=4).filter(|slot_id| play.table.state.is_bot(slot_id - 1)).collect::<Vec<_>>() {
             let level = play.level();

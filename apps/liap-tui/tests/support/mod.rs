@@ -15,8 +15,15 @@ pub fn send(table: &mut Table, id: &str, command: Value) -> Result<(), &'static 
     table.decide(Input::Command { by: viewer(id), command }).map_err(|rejection| rejection.code)
 }
 
-/// Ann's room, as the config says.
+/// Ann's room, as the config says; she watches it.
 pub fn room_of(number: u64, config: Value) -> Table {
+    let mut table = unseen_room_of(number, config);
+    table.decide(Input::Joined { who: viewer("ann") }).unwrap();
+    table
+}
+
+/// The same, before Ann watches it.
+pub fn unseen_room_of(number: u64, config: Value) -> Table {
     let mut table = Table::new(number);
     let config: RoomConfig = serde_json::from_value(config).unwrap();
     table.decide(Input::Created { by: viewer("ann"), config }).unwrap();
@@ -28,13 +35,20 @@ pub fn room(number: u64) -> Table {
     room_of(number, json!({ "name": "Ann" }))
 }
 
+/// Somebody who watches takes a seat, and is seen there.
+pub fn join(table: &mut Table, id: &str, name: &str) -> Result<(), &'static str> {
+    send(table, id, json!({ "type": "join", "name": name }))?;
+    table.decide(Input::Joined { who: viewer(id) }).unwrap();
+    Ok(())
+}
+
 pub const PEOPLE: [&str; 4] = ["ann", "bob", "cid", "dee"];
 
 /// Four people, before the start.
 pub fn full_room(number: u64) -> Table {
     let mut table = room(number);
     for id in &PEOPLE[1..] {
-        send(&mut table, id, json!({ "type": "join", "name": id })).unwrap();
+        join(&mut table, id, id).unwrap();
     }
     table
 }

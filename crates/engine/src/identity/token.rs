@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use dormouse_core::{
     Code, Failure, Name, Principal, Time, Viewer,
     limits::{GUEST_TOKEN, PRINCIPAL_BYTES_MAX, ROLE_BYTES_MAX, ROLES_MAX, TOKEN_BYTES_MAX},
+    text::is_printable,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -65,8 +66,11 @@ pub(super) fn guest_name(name: &str) -> Result<&str, Failure> {
     if name.len() > PRINCIPAL_BYTES_MAX {
         return Err(Failure::new(Code::TooLarge, "A name is at most 128 bytes."));
     }
-    if name.chars().any(char::is_control) {
-        return Err(Failure::new(Code::BadString, "A name holds no control characters."));
+    if !name.chars().all(is_printable) {
+        return Err(Failure::new(
+            Code::BadString,
+            "A name is one line of text, without control or formatting characters.",
+        ));
     }
     Ok(name)
 }

@@ -85,11 +85,12 @@ impl Owner {
         if run.index.retired || run.index.summary.is_some() {
             self.shared.lists.changed(&self.address, run.index.summary.iter().flatten().next());
         }
-        self.watchers.turn(sights);
+        let turned = self.watchers.turn(sights);
         for item in items {
             self.let_out(item, &publishes);
         }
         self.deliver(&publishes);
+        self.join_again(turned);
         self.shared.registry.moved(&self.address, run.head.seq);
         self.shared.hints.moved(&self.address, run.head.position());
         self.shared.opened(&self.address, &run.index.opened);
@@ -112,9 +113,17 @@ impl Owner {
     /// The state is durable and may be another than when the viewers were last shown it: ask their sights and show it.
     pub(super) fn refresh(&mut self) {
         let sights = self.watchers.look_ahead(&self.machine);
-        self.watchers.turn(sights);
+        let turned = self.watchers.turn(sights);
         let publishes = self.watchers.prepare(&self.machine, &self.actor, &Default::default());
         self.deliver(&publishes);
+        self.join_again(turned);
+    }
+
+    /// Whoever was not let go.
+    fn join_again(&mut self, turned: Vec<Transition>) {
+        let still_here = turned.into_iter().filter(|it| self.watchers.is_here(&it.who().principal.id));
+        let joining: Vec<Transition> = still_here.collect();
+        joining.into_iter().for_each(|transition| self.transition(transition));
     }
 
     fn keep_snapshot(&mut self, head: Head, bytes: Vec<u8>) {

@@ -66,7 +66,7 @@ struct Change {
 /// Where somebody watches from, and which of the two.
 pub(crate) type Seat = (ConnectionId, As);
 
-/// A principal's first connection came, or its last one went.
+/// A principal's first connection came, its last one went, or what it may see became something else.
 pub(crate) enum Transition {
     Joined(Viewer),
     Left(Viewer),
@@ -81,6 +81,12 @@ impl Transition {
         }
     }
 
+    pub(crate) fn who(&self) -> &Viewer {
+        match self {
+            Self::Joined(who) | Self::Left(who) => who,
+        }
+    }
+
     pub(crate) fn stimulus(self) -> Stimulus {
         match self {
             Self::Joined(who) => Stimulus::Joined { who },
@@ -89,12 +95,8 @@ impl Transition {
     }
 
     pub(crate) fn is_undone_by(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Joined(who), Self::Left(other)) | (Self::Left(who), Self::Joined(other)) => {
-                who.principal.id == other.principal.id
-            }
-            _ => false,
-        }
+        let is_opposite = matches!((self, other), (Self::Joined(_), Self::Left(_)) | (Self::Left(_), Self::Joined(_)));
+        is_opposite && self.who().principal.id == other.who().principal.id
     }
 }
 
@@ -161,13 +163,17 @@ impl WatchTable {
         self.watchers.iter().filter_map(look).collect()
     }
 
-    /// The state in which these sights hold is durable.
-    pub(crate) fn turn(&mut self, sights: BTreeMap<Seat, Sight>) {
+    /// The state in which these sights hold is durable. Who sees otherwise than before is somebody else to the rules, which may not have
+    /// cared that a passer-by watches, and care that a player does.
+    pub(crate) fn turn(&mut self, sights: BTreeMap<Seat, Sight>) -> Vec<Transition> {
+        let mut turned: BTreeMap<String, Viewer> = BTreeMap::new();
         for (seat, sight) in sights {
             if let Some(watcher) = self.watchers.get_mut(&seat) {
                 watcher.sight = sight;
+                turned.entry(watcher.viewer.principal.id.clone()).or_insert_with(|| watcher.viewer.clone());
             }
         }
+        turned.into_values().map(Transition::Joined).collect()
     }
 
     /// Who may know nothing any more is told so and let go. The follower of events says so itself, after the events before.

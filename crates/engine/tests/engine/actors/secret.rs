@@ -7,6 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// The only seat whose holder the rules miss.
+const HEAD_OF_THE_TABLE: u16 = 9;
+
 #[derive(Default, Serialize, Deserialize)]
 pub struct Secret {
     seats: BTreeMap<u16, String>,
@@ -61,6 +64,8 @@ pub enum Event {
     Peeked { who: String },
     Moved,
     Finished,
+    Came { seat: u16 },
+    Went { seat: u16 },
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -74,6 +79,10 @@ pub struct View {
 impl Secret {
     fn seat_of(&self, principal: &str) -> Option<u16> {
         self.seats.iter().find(|(_, who)| *who == principal).map(|(seat, _)| *seat)
+    }
+
+    fn is_missed(&self, who: &Viewer) -> bool {
+        self.seat_of(&who.principal.id) == Some(HEAD_OF_THE_TABLE)
     }
 
     fn sees(&self, sight: &Sight, seat: u16) -> bool {
@@ -112,6 +121,8 @@ impl Actor for Secret {
                 let event = draft.event(&by.principal.id, command)?;
                 draft.emit(event);
             }
+            Input::Joined { who } if draft.is_missed(&who) => draft.emit(Event::Came { seat: HEAD_OF_THE_TABLE }),
+            Input::Left { who } if draft.is_missed(&who) => draft.emit(Event::Went { seat: HEAD_OF_THE_TABLE }),
             Input::Reported { key, .. } => draft.emit(Event::Answered { question: key.0 }),
             _ => {}
         }
@@ -144,6 +155,7 @@ impl Actor for Secret {
             }
             Event::Moved => self.moves += 1,
             Event::Finished => self.over = true,
+            Event::Came { .. } | Event::Went { .. } => {}
         }
     }
 
