@@ -121,6 +121,11 @@ limits! {
     RATE_PER_PRINCIPAL: u32 = 2_000;
     /// Frames of one connection per second, pings among them.
     RATE_PER_CONNECTION: u32 = 2_000;
+    /// Subscriptions of one connection per second, and pings that name positions, after twice [`SUBSCRIPTIONS_MAX`] at once: whoever comes and
+    /// goes makes commits where the rules care who is present, and frames for all who watch.
+    SUBSCRIPTIONS_PER_SECOND: u32 = 32;
+    /// Signals of one connection per second, and as many again at once: every frame of a screen, not a flood for all who watch.
+    SIGNALS_PER_SECOND: u32 = 100;
     /// Requests of one address per second that are not signed in (guests, docs, health).
     RATE_PER_ADDRESS: u32 = 200;
     /// From accept to the end of the request's head, and from upgrade to `hello`.

@@ -156,7 +156,9 @@ fn payload_failure(error: &serde_json::Error, otherwise: Code) -> Failure {
     // The last: what is quoted from the payload stands before it.
     let expected = text.rsplit_once(", expected ").map_or("", |(_, rest)| rest);
     let expected = expected.split(" at line ").next().unwrap_or_default();
-    if text.starts_with("unknown field") {
+    if text.starts_with("unknown field") && text.contains(", there are no fields") {
+        Failure::new(Code::UnknownField, "a field is unknown; none is expected here")
+    } else if text.starts_with("unknown field") {
         Failure::new(Code::UnknownField, format!("a field is unknown; expected {expected}"))
     } else if text.starts_with("unknown variant") {
         Failure::new(Code::UnknownType, format!("the type is unknown; expected {expected}"))
@@ -260,6 +262,10 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
+    struct Bare {}
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Point {
         x: i64,
@@ -330,5 +336,7 @@ mod tests {
         );
         let (code, message) = refused::<Point>(r#"{"enum, expected b":1}"#);
         assert_eq!((code, &*message), (Code::UnknownField, "a field is unknown; expected `x` or `label`"));
+        let (code, message) = refused::<Bare>(r#"{"a, expected b":1}"#);
+        assert_eq!((code, &*message), (Code::UnknownField, "a field is unknown; none is expected here"));
     }
 }

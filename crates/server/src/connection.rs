@@ -109,7 +109,10 @@ impl Connection {
 
     /// Answer a frame that was refused as such, by what its sender knows it by as far as that can be read.
     fn misread(&self, text: &str, failure: &Failure) {
-        let Glimpse { action, actor, of, command_id } = glimpse(text);
+        let Glimpse { action, actor, list, of, command_id } = glimpse(text);
+        if let Some(list) = &list {
+            return self.list_error(failure, action, list);
+        }
         match (&actor, &command_id) {
             (Some(actor), Some(command_id)) => self.reject(failure, actor, command_id),
             _ => self.error(failure, action, actor.as_deref(), of),
@@ -136,7 +139,7 @@ impl Connection {
             ClientFrame::UnsubscribeList { list } => self.unsubscribe_list(&list),
             ClientFrame::Send { actor, id, command_id, command } => self.send(&actor, (id, command_id), command),
             ClientFrame::Signal { actor, signal } => {
-                let told = self.admit(&actor).and_then(|address| {
+                let told = self.pace.signal().and_then(|()| self.admit(&actor)).and_then(|address| {
                     let connection = Some(self.outbound.id());
                     self.host.api.engine.signal(&address, self.session.viewer.clone(), connection, signal)
                 });
@@ -189,7 +192,7 @@ impl Connection {
     /// Follow an actor. A second subscription to the same takes the place of the first.
     pub(crate) async fn subscribe(&mut self, wanted: Subscribe) {
         self.settle();
-        let admitted = self.admit(&wanted.actor).and_then(|address| {
+        let admitted = self.pace.subscription().and_then(|()| self.admit(&wanted.actor)).and_then(|address| {
             let known = self.followed.contains_key(&(address.clone(), wanted.of));
             self.has_room_for(known).map(|()| address)
         });
@@ -226,18 +229,18 @@ impl Connection {
     pub(crate) fn subscribe_list(&mut self, list: List, etag: Option<String>) {
         self.settle();
         let Session { tenant, viewer, .. } = &self.session;
-        let watched = self.spend().and_then(|()| {
+        let watched = self.pace.subscription().and_then(|()| self.spend()).and_then(|()| {
             self.has_room_for(self.lists.contains(&list))?;
             self.host.api.engine.watch_list(tenant, viewer, &list, etag, &self.outlet)
         });
         match watched {
             Ok(()) => drop(self.lists.insert(list)),
-            Err(failure) => {
-                let action = Some(Action::Subscribe);
-                let frame = ListFrame::Error { failure: Said::from(&failure), action, list: &list };
-                self.refuse(frame.text(), failure.code);
-            }
+            Err(failure) => self.list_error(&failure, Some(Action::Subscribe), &list),
         }
+    }
+
+    fn list_error(&self, failure: &Failure, action: Option<Action>, list: &List) {
+        self.refuse(ListFrame::Error { failure: Said::from(failure), action, list }.text(), failure.code);
     }
 
     fn unsubscribe_list(&mut self, list: &List) {
@@ -312,7 +315,9 @@ impl Connection {
     async fn ping(&mut self, positions: BTreeMap<String, Position>) {
         self.settle();
         let mut behind = BTreeMap::new();
-        for (actor, held) in positions {
+        // Each position costs a look. Who asks too often hears that the line is alive, and of the rest with a later ping.
+        let may_look = positions.is_empty() || self.pace.subscription().is_ok();
+        for (actor, held) in positions.into_iter().filter(|_| may_look) {
             // Only what this connection follows: a ping must not tell whether an actor exists.
             let Ok(address) = self.address(&actor) else { continue };
             let follows = |of| self.followed.get(&(address.clone(), of)).is_some_and(|followed| followed.stands);

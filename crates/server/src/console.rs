@@ -1,7 +1,7 @@
 //! The console's files: what `web/console` built, inside this binary.
 
 use axum::{
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use dormouse_core::{Code, Failure};
@@ -17,17 +17,21 @@ struct Files;
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
-/// The file at this path; a path of the page's own routes gets the page.
-pub(crate) async fn file(method: Method, uri: Uri) -> Response {
+/// The file at this path. A browser that goes to another one gets the page, which knows its own routes; a program that mistook a path is told.
+pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return Refused(Code::UnknownPath.into()).into_response();
     }
     let path = uri.path().trim_start_matches('/');
     let is_api = path.starts_with("v1/") || path.starts_with("docs/");
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|accepts| accepts.to_str().ok());
+    let is_browser = accepts.into_iter().any(|accepts| accepts.contains("text/html"));
     let has_ending = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     match Files::get(path).filter(|_| !path.is_empty()) {
         Some(file) => served(path, file),
-        None if is_api || has_ending => Refused(Code::UnknownPath.into()).into_response(),
+        None if is_api || has_ending || !(is_browser || path.is_empty()) => {
+            Refused(Code::UnknownPath.into()).into_response()
+        }
         None => page(),
     }
 }

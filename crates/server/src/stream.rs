@@ -82,10 +82,10 @@ pub(crate) async fn list(
 ) -> Result<Response, Refused> {
     let Query(WantedList { mine, status, etag, token }) = wanted.map_err(|_| Code::BadQuery)?;
     let session = session(&state.host, peer, token.as_deref(), &headers)?;
-    let kind = kind.parse().map_err(|_| Code::BadName)?;
+    let list = List::new(&kind, is_set(mine.as_deref()), status)?;
     let etag = last_event_id(&headers)?.map(str::to_owned).or(etag);
     let (mut connection, outbound) = connect(&state.host, session)?;
-    connection.subscribe_list(List { kind, mine: is_set(mine.as_deref()), status }, etag);
+    connection.subscribe_list(list, etag);
     Ok(stream_of(&state.host, connection, outbound))
 }
 

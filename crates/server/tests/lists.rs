@@ -123,7 +123,7 @@ async fn what_is_no_list_is_refused_by_number() {
         (json!({ "action": "subscribe", "list": { "kind": "chess" } }), Code::NotFound, true),
         (json!({ "action": "subscribe", "list": { "kind": "no name" } }), Code::BadName, false),
         (json!({ "action": "subscribe", "list": { "kind": "counter", "limit": 9 } }), Code::UnknownField, false),
-        (json!({ "action": "subscribe", "list": { "kind": "counter" }, "from": "start" }), Code::UnknownField, false),
+        (json!({ "action": "subscribe", "list": { "kind": "counter" }, "from": "start" }), Code::UnknownField, true),
         (
             json!({ "action": "subscribe", "list": { "kind": "counter" }, "actor": "counter/a" }),
             Code::UnknownField,
@@ -218,6 +218,7 @@ async fn a_stream_of_a_list_is_refused_as_one_of_an_actor_is() {
     for (path, token, code) in [
         ("/v1/counter/stream?colour=red", &*token, Code::BadQuery),
         ("/v1/no%20name/stream", &*token, Code::BadName),
+        (&format!("/v1/counter/stream?status={}", "x".repeat(513)), &*token, Code::TooLarge),
         ("/v1/counter/stream", "", Code::Unauthenticated),
     ] {
         let answer = get(&host, token, path).await;

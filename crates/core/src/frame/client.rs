@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
 
 use super::{As, list::List};
 use crate::{
     codes::{Code, Failure},
-    limits::{COMMAND_BYTES_MAX, FRAME_BYTES_MAX, SIGNAL_BYTES_MAX, SUBSCRIPTIONS_MAX, SUMMARY_TEXT_BYTES_MAX},
+    limits::{COMMAND_BYTES_MAX, FRAME_BYTES_MAX, SIGNAL_BYTES_MAX, SUBSCRIPTIONS_MAX},
     outbox::{CommandId, OutboxId},
     position::Position,
     strict,
@@ -113,6 +113,7 @@ struct Flat<'a> {
     token: Option<String>,
     outbox: Option<Cow<'a, str>>,
     actor: Option<String>,
+    #[serde(default, deserialize_with = "an_object")]
     list: Option<Listed>,
     #[serde(rename = "as")]
     of: Option<As>,
@@ -129,7 +130,7 @@ struct Flat<'a> {
 /// A list as it stands in a frame.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listed {
+pub(super) struct Listed {
     kind: String,
     #[serde(default)]
     mine: bool,
@@ -140,12 +141,17 @@ impl TryFrom<Listed> for List {
     type Error = Code;
 
     fn try_from(Listed { kind, mine, status }: Listed) -> Result<Self, Code> {
-        // No row has a longer one, and a connection keeps each list that it follows.
-        if status.as_ref().is_some_and(|status| status.len() > SUMMARY_TEXT_BYTES_MAX) {
-            return Err(Code::TooLarge);
-        }
-        Ok(Self { kind: kind.parse().map_err(|_| Code::BadName)?, mine, status })
+        Self::new(&kind, mine, status)
     }
+}
+
+/// A parser would take the fields of a struct from a list of values, too.
+fn an_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Listed>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    if !raw.starts_with('{') {
+        return Err(D::Error::custom("a list is an object"));
+    }
+    serde_json::from_str(raw).map(Some).map_err(D::Error::custom)
 }
 
 /// A field that is there is there, also if it is `null`.
@@ -291,10 +297,11 @@ fn frame_failure(error: &serde_json::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SUMMARY_TEXT_BYTES_MAX;
 
     #[test]
     fn bad_frames_are_answered_by_number() {
-        let cases: [(&str, Code); 23] = [
+        let cases: [(&str, Code); 24] = [
             ("", Code::BadJson),
             ("[]", Code::BadFrame),
             ("{}", Code::BadFrame),
@@ -308,6 +315,7 @@ mod tests {
             (r#"{"action":"subscribe","actor":"a/b","as":"dream"}"#, Code::BadFrame),
             (r#"{"action":"subscribe","list":"todo"}"#, Code::BadFrame),
             (r#"{"action":"subscribe","list":{}}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","list":["todo",true,"open"]}"#, Code::BadFrame),
             (r#"{"action":"subscribe","list":{"kind":"to do"}}"#, Code::BadName),
             (r#"{"action":"subscribe","list":{"kind":"todo","mine":1}}"#, Code::BadFrame),
             (r#"{"action":"subscribe","list":{"kind":"todo","tenant":"x"}}"#, Code::UnknownField),

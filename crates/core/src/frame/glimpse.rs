@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Action, As};
+use super::{Action, As, client::Listed, list::List};
 use crate::{address::Name, limits::FRAME_BYTES_MAX};
 
 /// What a refused frame was about. Without an action nothing is known: an `error` that names an actor and no action ends a subscription.
@@ -18,6 +18,8 @@ pub struct Glimpse {
     pub action: Option<Action>,
     /// `kind/id`, both well-formed.
     pub actor: Option<String>,
+    /// The list, if it is one.
+    pub list: Option<List>,
     /// Which subscription, if it asked for one or for its end.
     pub of: Option<As>,
     /// Letters that an id may hold, if it is of a `send`; not necessarily an id.
@@ -33,6 +35,9 @@ struct Loose {
     action: Field,
     #[serde(default, deserialize_with = "text")]
     actor: Field,
+    /// It is there, and is one.
+    #[serde(default, deserialize_with = "list")]
+    list: Option<Option<List>>,
     #[serde(default, deserialize_with = "text", rename = "as")]
     of: Field,
     #[serde(default, deserialize_with = "text")]
@@ -64,15 +69,17 @@ pub fn glimpse(text: &str) -> Glimpse {
 
 fn told(loose: &Loose) -> Glimpse {
     let Some(action) = loose.action.text().and_then(word) else { return Glimpse::default() };
+    let subscribes = matches!(action, Action::Subscribe | Action::Unsubscribe);
     let of = match &loose.of {
-        _ if !matches!(action, Action::Subscribe | Action::Unsubscribe) => None,
+        _ if !subscribes || loose.list.is_some() => None,
         Field::Absent => Some(As::default()),
         Field::Text(text) => word(text),
         Field::Other => None,
     };
     let actor = loose.actor.text().filter(|text| is_actor(text)).map(str::to_owned);
     let command_id = loose.command_id.text().filter(|text| action == Action::Send && may_be_id(text));
-    Glimpse { action: Some(action), actor, of, command_id: command_id.map(str::to_owned) }
+    let list = loose.list.clone().flatten().filter(|_| subscribes && actor.is_none());
+    Glimpse { action: Some(action), actor, list, of, command_id: command_id.map(str::to_owned) }
 }
 
 /// Any value; only text is kept.
@@ -83,6 +90,13 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Field, D::Error> {
         Err(_) if raw == "null" => Field::Absent,
         Err(_) => Field::Other,
     })
+}
+
+/// Something else than what was asked for must not be told of: it may be followed.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<List>>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    let listed: Option<Listed> = serde_json::from_str(raw).ok().filter(|_| raw.starts_with('{'));
+    Ok(Some(listed.and_then(|listed| listed.try_into().ok())))
 }
 
 fn word<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
@@ -109,7 +123,7 @@ mod tests {
     const NOTHING: Told<'static> = (None, None, None, None);
 
     fn assert_told(text: &str, expected: Told<'_>) {
-        let Glimpse { action, actor, of, command_id } = glimpse(text);
+        let Glimpse { action, actor, list: _, of, command_id } = glimpse(text);
         assert_eq!((action, actor.as_deref(), of, command_id.as_deref()), expected, "{text:.200}");
         assert!(super::super::client::parse(text).is_err(), "only what is refused is looked at: {text:.200}");
     }
@@ -137,6 +151,23 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_told(text, expected);
+        }
+    }
+
+    #[test]
+    fn of_a_refused_list_is_told_what_could_be_one() {
+        let told = |list: &str| {
+            let text = format!(r#"{{"action":"subscribe","list":{list},"x":1}}"#);
+            let Glimpse { action, actor, list, of, command_id } = glimpse(&text);
+            assert_eq!((action, actor, command_id), (Some(Action::Subscribe), None, None));
+            (list.map(|list| serde_json::to_string(&list).unwrap()), of)
+        };
+        assert_eq!(told(r#"{"kind":"todo"}"#), (Some(r#"{"kind":"todo"}"#.into()), None));
+        assert_eq!(told(r#"{"mine":true,"kind":"todo"}"#), (Some(r#"{"kind":"todo","mine":true}"#.into()), None));
+        assert_eq!(told(r#"{"kind":"todo","y":2}"#), (None, None));
+        let long = format!(r#"{{"kind":"todo","status":"{}"}}"#, "x".repeat(513));
+        for list in [r#"{"kind":"to do"}"#, r#"["todo",true,"open"]"#, r#"{"kind":"todo","mine":1}"#, &long] {
+            assert_eq!(told(list).0, None, "{list:.100}");
         }
     }
 

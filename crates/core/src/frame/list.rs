@@ -9,7 +9,7 @@ use super::{
     Action,
     server::{Resumed, Said},
 };
-use crate::address::Name;
+use crate::{address::Name, codes::Code, limits::SUMMARY_TEXT_BYTES_MAX};
 
 /// Which rows: what `GET /v1/{kind}` takes as its path and query.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +25,17 @@ pub struct List {
 }
 
 impl List {
+    /// The list that somebody asks for.
+    ///
+    /// # Errors
+    /// `bad_name` of its kind; `too_large` for a status that no row can have, which nobody should make a host keep.
+    pub fn new(kind: &str, mine: bool, status: Option<String>) -> Result<Self, Code> {
+        if status.as_ref().is_some_and(|status| status.len() > SUMMARY_TEXT_BYTES_MAX) {
+            return Err(Code::TooLarge);
+        }
+        Ok(Self { kind: kind.parse().map_err(|_| Code::BadName)?, mine, status })
+    }
+
     /// Every row of this kind that everybody may see.
     pub fn of(kind: Name) -> Self {
         Self { kind, mine: false, status: None }

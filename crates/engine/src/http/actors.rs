@@ -249,11 +249,10 @@ pub(super) async fn list(
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
     let listing = query(listing)?;
-    let kind: Name = kind.parse().map_err(|_| Code::BadName)?;
-    api.engine.kind(&kind)?;
+    let list = List::new(&kind, is_set(listing.mine.as_deref()), listing.status)?;
+    api.engine.kind(&list.kind)?;
     let after = listing.after.as_deref();
     check_cursor(&session, after)?;
-    let list = List { kind, mine: is_set(listing.mine.as_deref()), status: listing.status };
     let limit = listing.limit.unwrap_or(LIST_ROWS);
     let page = api.engine.list(&session.tenant, &session.viewer, &list, after, limit).await?;
     let mut said = json!({ "rows": rows(&api.engine.shared, &page).collect::<Vec<_>>() });

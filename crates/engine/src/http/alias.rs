@@ -7,6 +7,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::{Router, extract::Request, http::Uri, middleware};
 use serde_json::{Value, json};
 
+/// What stands between the parts of a path and its query.
+const SEPARATORS: [char; 4] = ['/', '=', '&', '?'];
+
 /// The aliases of an app.
 #[derive(Debug, Clone, Default)]
 pub struct Aliases(Arc<[Alias]>);
@@ -99,16 +102,16 @@ impl Aliases {
 impl Alias {
     /// The path for which this one stands, if it is this alias's.
     fn fill(&self, path: &str) -> Option<String> {
-        let (mut given, mut target) = (path.split('/'), self.to.clone());
+        let (mut given, mut filled) = (path.split('/'), Vec::new());
         for part in self.from.split('/') {
             let given = given.next()?;
             match name(part) {
-                Some(_) if !given.is_empty() => target = target.replace(part, given),
+                Some(_) if !given.is_empty() => filled.push((part, given)),
                 None if part == given => {}
                 _ => return None,
             }
         }
-        given.next().is_none().then_some(target)
+        given.next().is_none().then(|| replaced(&self.to, &filled))
     }
 
     fn describe(&self, nth: usize, operation: &mut Value) {
@@ -133,12 +136,24 @@ fn path(to: &str) -> &str {
 }
 
 /// The name of a part in braces.
+/// The path with these parts filled in. What was given is not looked at again: it may look like a part itself.
+fn replaced(path: &str, filled: &[(&str, &str)]) -> String {
+    let fill = |piece: &str| {
+        let part = piece.trim_end_matches(SEPARATORS);
+        match filled.iter().find(|(name, _)| *name == part) {
+            Some((_, given)) => format!("{given}{}", &piece[part.len()..]),
+            None => piece.to_owned(),
+        }
+    };
+    path.split_inclusive(SEPARATORS).map(fill).collect()
+}
+
 fn name(part: &str) -> Option<&str> {
     part.strip_prefix('{')?.strip_suffix('}')
 }
 
 fn parts(path: &str) -> BTreeSet<&str> {
-    path.split(['/', '=', '&', '?']).filter_map(name).collect()
+    path.split(SEPARATORS).filter_map(name).collect()
 }
 
 #[cfg(test)]
@@ -166,6 +181,7 @@ mod tests {
             ("/api/health?x=1", Some("/health?x=1")),
             ("/api/lists/a%2Fb/events?limit=2", Some("/v1/todo/a%2Fb/events?limit=2")),
             ("/api/lists/a/events/7?limit=2", Some("/v1/todo/a/events?after_seq=7&limit=2")),
+            ("/api/lists/{since}/events/7", Some("/v1/todo/{since}/events?after_seq=7")),
             ("http://host/api/health", Some("http://host/health")),
             ("/api/lists//events", None),
             ("/api/health/", None),

@@ -16,7 +16,8 @@ use dormouse_core::{
     Code, Failure,
     limits::{
         ADDRESS_SLOTS, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_PRINCIPAL_MAX, PRINCIPAL_SLOTS,
-        RATE_PER_ADDRESS, RATE_PER_CONNECTION, RATE_PER_PRINCIPAL,
+        RATE_PER_ADDRESS, RATE_PER_CONNECTION, RATE_PER_PRINCIPAL, SIGNALS_PER_SECOND, SUBSCRIPTIONS_MAX,
+        SUBSCRIPTIONS_PER_SECOND,
     },
 };
 use governor::{
@@ -125,8 +126,14 @@ impl<C: Clock + Clone> Admission<C> {
 
     /// The pace of one new connection.
     pub fn pace(&self) -> Pace<C> {
-        let limiter = Single::direct_with_clock(per_second(self.rates.per_connection), self.clock.clone());
-        Pace { limiter, clock: self.clock.clone() }
+        let limiter = |quota| Single::direct_with_clock(quota, self.clock.clone());
+        let burst = NonZeroU32::new(2 * SUBSCRIPTIONS_MAX as u32).expect("it is not zero");
+        Pace {
+            frames: limiter(per_second(self.rates.per_connection)),
+            subscriptions: limiter(per_second(SUBSCRIPTIONS_PER_SECOND).allow_burst(burst)),
+            signals: limiter(per_second(SIGNALS_PER_SECOND)),
+            clock: self.clock.clone(),
+        }
     }
 
     /// Forget the rates of those who are quiet. A host calls it from one task, about once in 10 seconds.
@@ -148,7 +155,9 @@ impl<C: Clock + Clone> Admission<C> {
 
 /// How fast one connection may send.
 pub struct Pace<C: Clock = DefaultClock> {
-    limiter: Single<C>,
+    frames: Single<C>,
+    subscriptions: Single<C>,
+    signals: Single<C>,
     clock: C,
 }
 
@@ -158,7 +167,27 @@ impl<C: Clock> Pace<C> {
     /// # Errors
     /// `rate_limited`.
     pub fn frame(&self) -> Result<(), Failure> {
-        self.limiter.check().map_err(|until| wait(&self.clock, &until))
+        self.spend(&self.frames)
+    }
+
+    /// Spend one subscription, beside its frame.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn subscription(&self) -> Result<(), Failure> {
+        self.spend(&self.subscriptions)
+    }
+
+    /// Spend one signal, beside its frame.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn signal(&self) -> Result<(), Failure> {
+        self.spend(&self.signals)
+    }
+
+    fn spend(&self, limiter: &Single<C>) -> Result<(), Failure> {
+        limiter.check().map_err(|until| wait(&self.clock, &until))
     }
 }
 

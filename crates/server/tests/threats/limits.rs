@@ -32,6 +32,9 @@ fn cases() -> Vec<Case> {
         limit("CONNECTIONS_PER_PRINCIPAL_MAX", connections_of_principal),
         limit("CONNECTIONS_PER_PRINCIPAL_MAX, tickets", tickets),
         limit("RATE_PER_CONNECTION", rate_of_connection),
+        limit("SUBSCRIPTIONS_PER_SECOND", rate_of_subscriptions),
+        limit("SUBSCRIPTIONS_PER_SECOND, pings", rate_of_pings),
+        limit("SIGNALS_PER_SECOND", rate_of_signals),
         limit("RATE_PER_PRINCIPAL", rate_of_principal),
         limit("RATE_PER_ADDRESS", rate_of_address),
         limit("SIGNAL_BYTES_MAX", signal_bytes),
@@ -79,10 +82,9 @@ async fn subscriptions(house: Arc<House>) {
 async fn refused_subscriptions(house: Arc<House>) {
     let (mut raw, _) = house.enter_raw().await;
     for n in 0..limits::SUBSCRIPTIONS_MAX + 10 {
-        for of in ["view", "events"] {
-            raw.say(json!({ "action": "subscribe", "actor": format!("counter/no{n}"), "as": of })).await;
-            assert_eq!(error(&mut raw).await, code(Code::NotFound), "a subscription that was refused takes no place");
-        }
+        let of = ["view", "events"][n % 2];
+        raw.say(json!({ "action": "subscribe", "actor": format!("counter/no{n}"), "as": of })).await;
+        assert_eq!(error(&mut raw).await, code(Code::NotFound), "a subscription that was refused takes no place");
     }
 }
 
@@ -139,6 +141,62 @@ async fn rate_of_connection(_: Arc<House>) {
     raw.send(&[ping.repeat(3), frame(FIN | PING, b"").repeat(20)].concat()).await;
     let ended = raw.end().await;
     assert_eq!((ended.close, ended.goodbye), (Some(4429), Some(Code::RateLimited as u64)), "{ended:?}");
+}
+
+async fn rate_of_subscriptions(house: Arc<House>) {
+    let token = house.host.token("Ana");
+    let actor = house.host.counter(&token, json!({})).await;
+    let (mut raw, _) = house.raw().await.enter(&token).await;
+    let again = text(&json!({ "action": "subscribe", "actor": actor }).to_string());
+    let at_once = 2 * limits::SUBSCRIPTIONS_MAX;
+    raw.send(&[again.repeat(at_once), text(r#"{"action":"ping"}"#)].concat()).await;
+    let mut heard = Vec::new();
+    while heard.last() != Some(&json!("pong")) {
+        heard.push(raw.hear().await["type"].clone());
+    }
+    assert!(!heard.contains(&json!("error")), "twice as many as a connection may hold are taken at once");
+    // A place comes back every 31 ms, so more than one above.
+    raw.send(&again.repeat(200)).await;
+    let refused = raw.hear_type("error").await;
+    assert_eq!((&refused["code"], &refused["action"]), (&code(Code::RateLimited), &json!("subscribe")));
+    assert!(refused["retry_after"].as_u64().is_some_and(|wait| (1..=32).contains(&wait)), "{refused}");
+}
+
+async fn rate_of_pings(house: Arc<House>) {
+    let token = house.host.token("Ana");
+    let actor = house.host.counter(&token, json!({})).await;
+    let (mut raw, outbox) = house.raw().await.enter(&token).await;
+    raw.say(json!({ "action": "subscribe", "actor": actor })).await;
+    let old = raw.hear_type("resumed").await["position"].clone();
+    let command = json!({ "type": "add", "by": 1 });
+    raw.say(json!({ "action": "send", "actor": actor, "command_id": format!("{outbox}:1"), "command": command })).await;
+    raw.hear_type("accepted").await;
+    let ping = text(&json!({ "action": "ping", "positions": { &actor: old } }).to_string());
+    raw.send(&ping.repeat(2 * limits::SUBSCRIPTIONS_MAX + 200)).await;
+    let mut looked = 0;
+    for _ in 0..2 * limits::SUBSCRIPTIONS_MAX + 200 {
+        looked += usize::from(raw.hear_type("pong").await["behind"] != json!({}));
+    }
+    assert!((2 * limits::SUBSCRIPTIONS_MAX - 1..2 * limits::SUBSCRIPTIONS_MAX + 150).contains(&looked), "{looked}");
+}
+
+async fn rate_of_signals(house: Arc<House>) {
+    let token = house.host.token("Ana");
+    let actor = house.host.counter(&token, json!({})).await;
+    let (mut hearer, _) = house.raw().await.enter(&token).await;
+    hearer.say(json!({ "action": "subscribe", "actor": actor })).await;
+    hearer.hear_type("snapshot").await;
+    let (mut raw, _) = house.enter_raw().await;
+    let signal = |n: u32| text(&json!({ "action": "signal", "actor": actor, "signal": n }).to_string());
+    raw.send(&(0..limits::SIGNALS_PER_SECOND).map(signal).collect::<Vec<_>>().concat()).await;
+    for n in 0..limits::SIGNALS_PER_SECOND {
+        assert_eq!(hearer.hear_type("signal").await["signal"], n);
+    }
+    // A place comes back every 10 ms, so more than one above.
+    raw.send(&(0..400).map(signal).collect::<Vec<_>>().concat()).await;
+    let refused = raw.hear_type("error").await;
+    assert_eq!((&refused["code"], &refused["action"]), (&code(Code::RateLimited), &json!("signal")));
+    assert!(refused["retry_after"].as_u64().is_some_and(|wait| (1..=10).contains(&wait)), "{refused}");
 }
 
 async fn rate_of_principal(_: Arc<House>) {

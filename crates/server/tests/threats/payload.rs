@@ -338,6 +338,11 @@ async fn climbing_paths(house: Arc<House>) {
         let response = house.ask(&token, "GET", path, "").await;
         assert_eq!((response.status, response.code()), (404, Some(Code::UnknownPath as u64)), "{path}");
     }
+    for path in ["/ready/", "/metrics/x", "/health/x", "/api/rooms", "/%2e%2e/x", "/counter/x"] {
+        let response = house.ask(&token, "GET", path, "").await;
+        let expected = (404, Some(Code::UnknownPath as u64));
+        assert_eq!((response.status, response.code()), expected, "{path} is the page's for a browser alone");
+    }
 }
 
 async fn bad_escapes(house: Arc<House>) {

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use dormouse_core::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_PRINCIPAL_MAX, RATE_PER_ADDRESS, RATE_PER_CONNECTION,
-    RATE_PER_PRINCIPAL,
+    RATE_PER_PRINCIPAL, SIGNALS_PER_SECOND,
 };
 use governor::clock::FakeRelativeClock;
 
@@ -91,6 +91,7 @@ fn each_rate_is_kept() {
     check_rate(&clock, RATE_PER_PRINCIPAL, || admission.spend(&session("acme", "ann")));
     let (pace, other) = (admission.pace(), admission.pace());
     check_rate(&clock, RATE_PER_CONNECTION, || pace.frame());
+    check_rate(&clock, SIGNALS_PER_SECOND, || pace.signal());
     assert_eq!(other.frame(), Ok(()), "each connection has its own");
 }
 
