@@ -267,6 +267,20 @@ async fn replay_gives_what_clients_saw_at_any_commit() {
     let nowhere = folder.path().join("nowhere");
     let said = arcade_fails(&["verify", "--data", text(&nowhere)]);
     assert!(said.contains("there is no folder") && !nowhere.exists(), "{said}");
+    for bytes in [None, Some("")] {
+        let empty = tempfile::tempdir().expect("a folder");
+        bytes.iter().for_each(|bytes| fs::write(empty.path().join("journal.sqlite"), bytes).expect("a file"));
+        let said = arcade_fails(&["verify", "--data", text(empty.path())]);
+        assert!(said.contains("there is no journal in the folder"), "{bytes:?}: {said}");
+    }
+    let spoiled = tempfile::tempdir().expect("a folder");
+    fs::write(spoiled.path().join("journal.sqlite"), "no database, this".repeat(1000)).expect("a file");
+    for command in [&["verify"][..], &["serve", "--port", "0"]] {
+        let said = arcade_fails(&[command, &["--data", text(spoiled.path())]].concat());
+        assert!(said.contains("restore a backup"), "{said}");
+    }
+    let said = arcade_fails(&["serve", "--rate", "0", "--data", text(&data)]);
+    assert!(said.contains("0 is not in 1.."), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,11 +341,12 @@ async fn a_damaged_export_is_refused_and_nothing_is_written() {
     let lines: Vec<&str> = whole.lines().collect();
     let joined = |lines: &[&str]| format!("{}\n", lines.join("\n"));
     let swapped = [lines[0], lines[2], lines[1], lines[3], lines[4], lines[5], lines[6]];
-    let damaged: [(&str, String, &str); 9] = [
+    let damaged: [(&str, String, &str); 10] = [
         ("empty", String::new(), "is no exported actor"),
         ("other", "{\"hello\": 1}\n".into(), "is no exported actor"),
         ("newer", whole.replacen("\"version\":1", "\"version\":2", 1), "has version 2"),
         ("kind", whole.replace("\"kind\":\"todo\"", "\"kind\":\"chess\""), "this app has no kind chess"),
+        ("the last epoch", whole.replacen("\"epoch\":1", "\"epoch\":4294967295", 1), "the last of all epochs"),
         ("a line short", joined(&lines[..lines.len() - 1]), "it is cut"),
         ("a line too many", joined(&[&lines[..], &lines[1..2]].concat()), "it is cut"),
         ("a wrong letter", flipped(&whole, lines[3]), "does not verify"),

@@ -111,7 +111,7 @@ struct Cli {
 pub(crate) enum Command {
     /// Serve: HTTP, WebSocket, event streams and the console.
     Serve(Serve),
-    /// Fold one actor's commits again and print its state's hash and what everybody may see of it.
+    /// Fold one actor's commits again and print its state's hash and the view of who may see all.
     Replay(Replay),
     /// Walk every hash chain and replay every actor; fails if one does not verify.
     Verify(Verify),
@@ -126,7 +126,7 @@ pub(crate) enum Command {
 /// Where the journal is.
 #[derive(Args, Clone)]
 pub(crate) struct Data {
-    /// The folder that holds the journal and the keys; made if it is not there.
+    /// The folder that holds the journal and the keys; `serve` and `import` make it.
     #[arg(long, default_value = "data", env = "DORMOUSE_DATA")]
     pub(crate) data: PathBuf,
 }
@@ -145,7 +145,7 @@ pub(crate) struct Serve {
     #[arg(long, value_delimiter = ',', env = "DORMOUSE_ORIGINS")]
     pub(crate) origins: Vec<String>,
     /// Commands and subscriptions that one principal, and frames that one connection, may send in a second.
-    #[arg(long, default_value_t = dormouse_core::limits::RATE_PER_PRINCIPAL, env = "DORMOUSE_RATE")]
+    #[arg(long, default_value_t = dormouse_core::limits::RATE_PER_PRINCIPAL, value_parser = clap::value_parser!(u32).range(1..), env = "DORMOUSE_RATE")]
     pub(crate) rate: u32,
     /// Let in only those whose token a key verifies.
     #[arg(long, env = "DORMOUSE_NO_GUESTS")]

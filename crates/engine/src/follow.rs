@@ -22,6 +22,7 @@ use crate::{
     outlet::{Outgoing, Outlet},
     owner::{Heard, Message},
     read,
+    shared::Shared,
 };
 
 /// Says when a connection has room for more frames.
@@ -141,7 +142,7 @@ impl Follower<'_> {
 
     /// Whether that was all there will ever be.
     async fn tell(&self, entries: Vec<Entry>, told: &mut u64) -> Result<bool, Failure> {
-        let position = last_position(self.head().await?.epoch, &entries)?;
+        let position = last_position(&self.engine.shared, self.address, self.head().await?.epoch, &entries)?;
         let heard = reveal(self.engine, self.address, self.viewer, entries).await?;
         if !heard.events.is_empty() {
             let (actor, events) = (&*self.actor, &*heard.events);
@@ -175,9 +176,15 @@ pub(crate) fn page(mut entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// The position of the last of these commits.
-pub(crate) fn last_position(epoch: u32, entries: &[Entry]) -> Result<Position, Failure> {
+pub(crate) fn last_position(
+    shared: &Shared,
+    address: &Address,
+    epoch: u32,
+    entries: &[Entry],
+) -> Result<Position, Failure> {
     let last = entries.last().ok_or(Code::UnknownCommit)?;
-    let hash = dormouse_core::record::trailing_hash(&last.record).map_err(|_| Failure::from(Code::Quarantined))?;
+    let hash = dormouse_core::record::trailing_hash(&last.record);
+    let hash = hash.map_err(|damage| shared.note_damage(address, last.seq, damage))?;
     Ok(Head { epoch, seq: last.seq, hash }.position())
 }
 

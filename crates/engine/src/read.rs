@@ -90,7 +90,7 @@ impl Engine {
                 events: vec![],
             });
         }
-        let position = follow::last_position(head.epoch, &entries)?;
+        let position = follow::last_position(&self.shared, address, head.epoch, &entries)?;
         let events = follow::reveal(self, address, viewer, entries).await?.events;
         Ok(EventsPage { position, through_seq: position.seq, more: position.seq < head.seq, events })
     }
@@ -126,7 +126,8 @@ impl Engine {
                 break;
             }
             for entry in entries {
-                let header = record::header(&entry.record).map_err(|_| Failure::from(Code::Quarantined))?;
+                let header = record::header(&entry.record);
+                let header = header.map_err(|damage| self.shared.note_damage(address, entry.seq, damage))?;
                 times.push(CommitAt { seq: header.seq, at: header.time });
             }
         }
@@ -143,6 +144,6 @@ pub(crate) fn unreadable(shared: &Shared, address: &Address, error: ReadError) -
 }
 
 fn unloadable(shared: &Shared, address: &Address, error: &LoadError) -> Failure {
-    shared.note_load_error(address, error);
+    shared.note_unreadable(address, error);
     error.failure()
 }

@@ -81,6 +81,13 @@ impl Registry {
         Ok(())
     }
 
+    /// Tell the actor's owner, if there is one and its mailbox has room.
+    pub(crate) fn tell(&self, address: &Address, message: Message) {
+        if let Some(mailbox) = self.shard(address).get(address).and_then(|slot| slot.mailbox.as_ref()) {
+            let _ = mailbox.try_send(Box::new(message));
+        }
+    }
+
     /// The owner leaves memory, unless a message came in the meantime. The viewers stay.
     pub(crate) fn leave(
         &self,

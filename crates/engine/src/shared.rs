@@ -1,7 +1,7 @@
 //! What all owners and loops of one engine share.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -9,11 +9,21 @@ use std::{
     time::Duration,
 };
 
-use dormouse_core::{Address, Kind, Name, Time, limits, record::Opened};
+use dormouse_core::{
+    Address, Failure, Kind, Name, Time, limits,
+    record::{Damage, Opened},
+};
 use dormouse_journal::{Hints, Index, Journal, StoreError};
 use tokio::sync::{Notify, watch};
 
-use crate::{lists::Lists, metrics::Meters, owner::LoadError, registry::Registry, task::Workers, world::World};
+use crate::{
+    lists::Lists,
+    metrics::Meters,
+    owner::{LoadError, Message},
+    registry::Registry,
+    task::Workers,
+    world::World,
+};
 
 pub(crate) struct Shared {
     pub(crate) kinds: BTreeMap<Name, Arc<Kind>>,
@@ -40,6 +50,8 @@ pub(crate) struct Shared {
     died: Notify,
     last_wake_us: AtomicU64,
     quarantined: Mutex<Vec<Address>>,
+    /// Those whose damage was found by reading what no load reads: until this host ends, they are not served again.
+    withheld: Mutex<HashSet<Address>>,
 }
 
 /// How many of something run now.
@@ -116,6 +128,7 @@ impl Shared {
             died: Notify::new(),
             last_wake_us: AtomicU64::new(0),
             quarantined: Mutex::default(),
+            withheld: Mutex::default(),
         }
     }
 
@@ -224,6 +237,27 @@ impl Shared {
             }
             LoadError::NewerRules(..) => {}
         }
+    }
+
+    /// A commit that was read does not verify.
+    pub(crate) fn note_damage(&self, address: &Address, seq: u64, damage: Damage) -> Failure {
+        let error = LoadError::Damaged(address.clone(), seq, damage.to_string());
+        self.note_unreadable(address, &error);
+        error.failure()
+    }
+
+    /// Somebody could not read an actor's history. Its state may be whole, from a snapshot: on a history that is not, nothing more is built.
+    pub(crate) fn note_unreadable(&self, address: &Address, error: &LoadError) {
+        self.note_load_error(address, error);
+        if matches!(error, LoadError::Damaged(..)) {
+            self.withheld.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
+            self.registry.tell(address, Message::Damaged);
+        }
+    }
+
+    /// Whether a load that serves would hide that the history is damaged.
+    pub(crate) fn is_withheld(&self, address: &Address) -> bool {
+        self.withheld.lock().unwrap_or_else(PoisonError::into_inner).contains(address)
     }
 
     pub(crate) fn quarantined(&self) -> Vec<Address> {

@@ -86,8 +86,14 @@ pub enum OpenError {
     Damaged(#[source] rusqlite::Error),
     /// Anything else that SQLite says.
     #[error("SQLite cannot open the data")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// A thread cannot be started.
     #[error("a thread cannot be started")]
     Thread(#[source] io::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        if failure::is_damage(&error) { Self::Damaged(error) } else { Self::Sqlite(error) }
+    }
 }

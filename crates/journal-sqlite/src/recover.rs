@@ -9,17 +9,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     OpenError,
     convert::{address_at, epoch_at, hash_at, int, nat_at, time_at},
-    failure::is_damage,
     tails::{LogRow, Shared, Tail, Tails},
     writer::{Log, Slot, time_of},
 };
 
 /// Rebuild what lives in memory. `reader` is for this alone, so that the pages of the log do not stay in the writer's cache.
 pub(crate) fn recover(writer: &Connection, reader: &Connection) -> Result<(Shared, Log), OpenError> {
-    let forgotten = forget_activity(writer);
-    forgotten
-        .and_then(|()| recover_rows(reader))
-        .map_err(|error| if is_damage(&error) { OpenError::Damaged(error) } else { error.into() })
+    forget_activity(writer)?;
+    Ok(recover_rows(reader)?)
 }
 
 fn recover_rows(conn: &Connection) -> rusqlite::Result<(Shared, Log)> {

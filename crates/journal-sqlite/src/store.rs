@@ -69,6 +69,9 @@ pub struct Stats {
     pub waiting: usize,
 }
 
+/// The journal, in its directory.
+const FILE: &str = "journal.sqlite";
+
 impl SqliteStore {
     /// Open the store in this directory, and make it if there is none. Blocks while it reads the log (at most `Options::log_bytes_max`).
     ///
@@ -77,7 +80,7 @@ impl SqliteStore {
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         schema::check_sqlite()?;
         let (dir, lock) = (dir.as_ref(), lock(dir.as_ref())?);
-        let file = dir.join("journal.sqlite");
+        let file = dir.join(FILE);
         let conn = schema::open_writer(&file, options.page_count_max)?;
         let (shared, log) = recover(&conn, &schema::open_reader(&file)?)?;
         let shared = Arc::new(shared);
@@ -88,6 +91,11 @@ impl SqliteStore {
         let inner = Inner { shared, doors: Mutex::new(Some(Doors { jobs, questions })), threads: Mutex::new(threads) };
         inner.add_thread(start_writer(writer, waiting, lock).map_err(OpenError::Thread)?);
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Whether there is one in this directory: a file of no bytes holds nothing yet.
+    pub fn is_in(dir: impl AsRef<Path>) -> bool {
+        std::fs::metadata(dir.as_ref().join(FILE)).is_ok_and(|file| file.len() > 0)
     }
 
     /// Finish what waits, copy the WAL into the file, let go of the directory. Later calls of any handle fail.

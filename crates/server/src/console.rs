@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 /// The file at this path. A browser that goes to another one gets the page, which knows its own routes; a program that mistook a path is told.
 pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
-        return Refused(Code::UnknownPath.into()).into_response();
+        return Refused(Code::MethodNotAllowed.into()).into_response();
     }
     let path = uri.path().trim_start_matches('/');
     let is_api = path.starts_with("v1/") || path.starts_with("docs/");

@@ -89,10 +89,11 @@ fn open(data: &Path) -> Result<SqliteStore, Problem> {
 
 /// A journal that is only read from must be there.
 fn open_existing(data: &Path) -> Result<SqliteStore, Problem> {
-    if data.is_dir() {
-        open(data)
-    } else {
-        Err(Problem::Usage(format!("there is no folder {}; name one with --data", data.display())))
+    let missing = |what| Err(Problem::Usage(format!("there is no {what} {}; name one with --data", data.display())));
+    match data.is_dir() {
+        true if SqliteStore::is_in(data) => open(data),
+        true => missing("journal in the folder"),
+        false => missing("folder"),
     }
 }
 

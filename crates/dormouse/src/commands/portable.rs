@@ -105,9 +105,12 @@ pub(crate) async fn import(app: &App, options: Import) -> Result<ExitCode, Probl
     }
     // Everything is verified before anything is written.
     let records = read_records(lines, &path, header.commits)?;
-    let mut whole = Machine::blank(kind.clone(), header.actor.clone(), header.epoch + 1);
+    let epoch = header.epoch.checked_add(1);
+    let epoch =
+        epoch.ok_or_else(|| Problem::Usage(format!("{path} has the last of all epochs; no later one can be given")))?;
+    let mut whole = Machine::blank(kind.clone(), header.actor.clone(), epoch);
     verify_all(&mut whole, &records, &path)?;
-    let machine = Machine::blank(kind, header.actor.clone(), header.epoch + 1);
+    let machine = Machine::blank(kind, header.actor.clone(), epoch);
     append_all(&store, machine, &records).await?;
     store.close().await;
     tell(options.json, &header.actor, whole.head(), "imported")?;

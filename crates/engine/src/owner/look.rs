@@ -45,7 +45,8 @@ impl Owner {
         let mut events = Vec::new();
         for entry in entries {
             // The chain up to here was verified at load or by our own commits; the bytes themselves are checked again.
-            let opening = record::open(&self.address, &entry.record).map_err(|_| Failure::from(Code::Quarantined))?;
+            let opening = record::open(&self.address, &entry.record);
+            let opening = opening.map_err(|damage| self.shared.note_damage(&self.address, entry.seq, damage))?;
             let mut index = 0;
             for event in &opening.body.events {
                 if let Some(event) = self.machine.reveal(event, &sight)? {

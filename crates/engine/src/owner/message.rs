@@ -41,6 +41,8 @@ pub(crate) enum Message {
     Poke,
     /// Somebody else may have written.
     CatchUp,
+    /// Somebody found that the history does not verify.
+    Damaged,
 }
 
 impl Message {

@@ -21,7 +21,7 @@ use std::{
 };
 
 use dormouse_core::{
-    Address, Failure, Kind, Machine, Sight, Stimulus,
+    Address, Code, Failure, Kind, Machine, Sight, Stimulus,
     frame::{Action, etag, server::ServerFrame},
     limits,
     machine::Decision,
@@ -87,6 +87,8 @@ pub(crate) struct Owner {
     retry_at: Instant,
     /// The state could not be read back; nothing can be decided on what is left.
     broken: Option<Failure>,
+    /// What is decided goes its way; then nothing more is taken.
+    is_damaged: bool,
 }
 
 /// Counts an owner out, even one that was torn down.
@@ -102,6 +104,9 @@ impl Drop for Left {
 pub(crate) async fn own(shared: Arc<Shared>, kind: Arc<Kind>, address: Address, inherited: Inheritance) {
     let _left = Left(shared.clone());
     let actor: Arc<str> = address.actor().into();
+    if shared.is_withheld(&address) {
+        return Box::pin(refuse_all(&shared, &address, &actor, inherited, &Code::Quarantined.into())).await;
+    }
     let since = Instant::now();
     // What is done once in a while is boxed, here and in the loop: it would be a part of every live actor's memory.
     match Box::pin(bring(&*shared.journal, &kind, &address, LoadOptions::default())).await {
@@ -154,7 +159,8 @@ fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
         | Message::Signal { .. }
         | Message::Stream { .. }
         | Message::Poke
-        | Message::CatchUp => {}
+        | Message::CatchUp
+        | Message::Damaged => {}
     }
 }
 
@@ -190,6 +196,7 @@ impl Owner {
             may_be_behind: false,
             retry_at: now,
             broken: None,
+            is_damaged: false,
         }
     }
 
@@ -207,6 +214,9 @@ impl Owner {
         let timer = tokio::time::sleep_until(self.timer());
         tokio::pin!(timer);
         loop {
+            if self.is_damaged && self.append.is_none() && self.next.items.is_empty() && self.waiting.is_empty() {
+                self.broken.get_or_insert(Code::Quarantined.into());
+            }
             if self.append.is_none()
                 && let Some(failure) = self.broken.take()
             {
@@ -230,7 +240,7 @@ impl Owner {
                     self.append = None;
                     self.landed(landed).await;
                 }
-                message = self.mailbox.recv(), if !self.is_full() && self.broken.is_none() => {
+                message = self.mailbox.recv(), if !self.is_full() && self.broken.is_none() && !self.is_damaged => {
                     let Some(message) = message else { return };
                     self.take_some(*message);
                 }
@@ -341,6 +351,7 @@ impl Owner {
             Message::Parked { reply } => Item::Parked { parked: self.machine.parked().cloned().collect(), reply },
             Message::Poke => return,
             Message::CatchUp => return self.may_be_behind = true,
+            Message::Damaged => return self.is_damaged = true,
         };
         self.keep(item);
     }

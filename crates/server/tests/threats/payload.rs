@@ -343,6 +343,8 @@ async fn climbing_paths(house: Arc<House>) {
         let expected = (404, Some(Code::UnknownPath as u64));
         assert_eq!((response.status, response.code()), expected, "{path} is the page's for a browser alone");
     }
+    let posted = house.ask(&token, "POST", "/", "").await;
+    assert_eq!((posted.status, posted.code()), (405, Some(Code::MethodNotAllowed as u64)));
 }
 
 async fn bad_escapes(house: Arc<House>) {
