@@ -47,6 +47,8 @@ pub(crate) enum Who {
         away: Option<Time>,
         /// When they left the game; they may watch all the same.
         left: Option<Time>,
+        /// The bot that made room for them, and takes the seat again if they go before the start.
+        displaced: Option<Level>,
     },
 }
 
@@ -76,6 +78,13 @@ impl Sitter {
 
     pub(crate) fn is_present_human(&self) -> bool {
         self.principal().is_some() && self.gone().is_none()
+    }
+
+    fn displaced(&self) -> Option<Level> {
+        match self.who {
+            Who::Bot { .. } => None,
+            Who::Human { displaced, .. } => displaced,
+        }
     }
 
     fn watches(&self) -> bool {
@@ -165,7 +174,11 @@ pub(crate) fn join(d: &mut Draft<'_, Room>, by: &Viewer, name: &str) -> Result<(
 /// Whoever watches is back at once: what they see is another table from here.
 pub(crate) fn sit(d: &mut Draft<'_, Room>, seat: usize, name: String, by: &Viewer) {
     let (avatar, id, away) = (d.free_avatar(seat), by.principal.id.clone(), Some(d.now()));
-    d.emit(RoomEvent::Seated { seat, sitter: Sitter { name, avatar, who: Who::Human { id, away, left: None } } });
+    let displaced = d.seats[seat].as_ref().map(Sitter::level);
+    d.emit(RoomEvent::Seated {
+        seat,
+        sitter: Sitter { name, avatar, who: Who::Human { id, away, left: None, displaced } },
+    });
 }
 
 pub(crate) fn seat_bot(d: &mut Draft<'_, Room>, seat: usize, level: Level) {
@@ -237,7 +250,7 @@ pub(crate) fn leave(d: &mut Draft<'_, Room>, by: &Viewer) -> Result<(), Rejectio
     match (d.game().phase, seat) {
         (Phase::Waiting, _) if d.is_host(by) => d.emit(RoomEvent::Closed {}),
         (_, None) => return Err(Rejection::new("not_seated", "You have no seat here.")),
-        (Phase::Waiting, Some(seat)) => d.emit(RoomEvent::Unseated { seat }),
+        (Phase::Waiting, Some(seat)) => vacate(d, seat),
         (_, Some(seat)) if d.is_bot_played(seat) => {
             return Err(Rejection::new("seat_left", "A bot plays for you already."));
         }
@@ -309,7 +322,16 @@ pub(crate) fn give_up(d: &mut Draft<'_, Room>) {
         return d.emit(RoomEvent::Closed {});
     }
     for seat in seats {
-        d.emit(RoomEvent::Unseated { seat });
+        vacate(d, seat);
+    }
+}
+
+/// A player goes before the start. The table is as full as before they came, so that nobody can keep a game from beginning.
+fn vacate(d: &mut Draft<'_, Room>, seat: usize) {
+    let displaced = d.seats[seat].as_ref().and_then(Sitter::displaced);
+    d.emit(RoomEvent::Unseated { seat });
+    if let Some(level) = displaced {
+        seat_bot(d, seat, level);
     }
 }
 

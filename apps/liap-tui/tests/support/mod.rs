@@ -123,3 +123,22 @@ pub fn playing(number: u64, declared: [u8; 4]) -> Table {
 pub fn play(table: &mut Table, id: &str, indices: &[u8]) -> Result<(), &'static str> {
     send(table, id, json!({ "type": "play", "indices": indices }))
 }
+
+pub fn names(table: &Table) -> Vec<String> {
+    let seats = public(table)["seats"].as_array().unwrap().clone();
+    seats.iter().map(|seat| seat["name"].as_str().unwrap_or("-").to_owned()).collect()
+}
+
+pub fn lost(table: &mut Table, id: &str) {
+    table.decide(Input::Left { who: viewer(id) }).unwrap();
+}
+
+pub fn returned(table: &mut Table, id: &str) {
+    table.decide(Input::Joined { who: viewer(id) }).unwrap();
+}
+
+/// Milliseconds until the next wake, and its key.
+pub fn next_wake(table: &Table) -> Option<(u64, String)> {
+    let (due, key) = table.state.agenda().wakes.into_iter().min()?;
+    Some((due.0 - table.at.time.0, key))
+}
