@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     OpenError,
     convert::{address_at, epoch_at, hash_at, int, nat_at, time_at},
-    tails::{LogRow, Shared, Tail, Tails},
+    tails::{Listed, LogRow, Shared, Tail, Tails},
     writer::{Log, Slot, time_of},
 };
 
@@ -93,13 +93,17 @@ impl Scan {
 
 /// An actor as its own row says: as of its newest segment.
 fn owner_of(conn: &Connection, actor: i64) -> rusqlite::Result<Option<(Address, Tail)>> {
-    let sql = "SELECT tenant, kind, name, epoch, head_seq, head_hash, updated, sort FROM actors WHERE id = ?1";
+    let sql = format!(
+        "SELECT tenant, kind, name, epoch, head_seq, head_hash, updated, {} FROM actors WHERE id = ?1",
+        Listed::COLUMNS
+    );
     let read = |row: &Row<'_>| {
         let head = Head { epoch: epoch_at(row, 3)?, seq: nat_at(row, 4)?, hash: hash_at(row, 5)? };
-        let tail = Tail { id: actor, head, updated: time_at(row, 6)?, sort: row.get(7)?, rows: Vec::new() };
+        let (updated, listed) = (time_at(row, 6)?, Listed::at(row, 7)?);
+        let tail = Tail { id: actor, head, updated, listed, rows: Vec::new() };
         Ok((address_at(row, 0)?, tail))
     };
-    conn.prepare_cached(sql)?.query_row(params![actor], read).optional()
+    conn.prepare_cached(&sql)?.query_row(params![actor], read).optional()
 }
 
 /// The head after this run, which must follow the one before.

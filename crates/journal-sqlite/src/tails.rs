@@ -10,7 +10,11 @@ use std::{
 };
 
 use dormouse_core::{Address, Time, position::Head};
-use dormouse_journal::index::{ACTIVITY_KEPT, Counts, activity_bucket};
+use dormouse_journal::{
+    Filter, IndexChange,
+    index::{ACTIVITY_KEPT, Counts, activity_bucket},
+};
+use rusqlite::Row;
 
 use crate::failure::{Cause, Failure};
 
@@ -74,10 +78,47 @@ pub(crate) struct Tail {
     pub(crate) id: i64,
     pub(crate) head: Head,
     pub(crate) updated: Time,
-    /// Its summary's sort, so that lists can place it without reading its row.
-    pub(crate) sort: i64,
+    pub(crate) listed: Listed,
     /// Its rows in the log, oldest first.
     pub(crate) rows: Vec<LogRow>,
+}
+
+/// What lists choose and sort by, as the actor's row in the file has it, so that they read the rows of those alone that they show.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed {
+    pub(crate) sort: i64,
+    /// Absent without a summary.
+    pub(crate) status: Option<Arc<str>>,
+    pub(crate) private: bool,
+    pub(crate) retired: bool,
+}
+
+impl Listed {
+    /// What [`at`](Self::at) reads.
+    pub(crate) const COLUMNS: &str = "sort, status, private, retired";
+
+    /// From these columns, `column` and after.
+    pub(crate) fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
+        let (private, retired) = (row.get(column + 2)?, row.get(column + 3)?);
+        Ok(Self { sort: row.get(column)?, status: row.get(column + 1)?, private, retired })
+    }
+
+    pub(crate) fn change(&mut self, change: &IndexChange) {
+        if let Some(summary) = &change.summary {
+            let summary = summary.as_ref();
+            self.sort = summary.map_or(0, |summary| summary.sort);
+            self.status = summary.map(|summary| summary.status.as_str().into());
+            self.private = summary.is_some_and(|summary| summary.private);
+        }
+        self.retired |= change.retired;
+    }
+
+    /// Whether the list may want the actor if it has not retired. Of its members the file is asked.
+    pub(crate) fn may_be_in(&self, filter: &Filter) -> bool {
+        (filter.private || filter.member.is_some() || !self.private)
+            && filter.status.as_ref().is_none_or(|wanted| self.status.as_deref() == Some(wanted))
+            && (filter.member.is_none() || self.status.is_some())
+    }
 }
 
 /// A run in the log.

@@ -3,7 +3,7 @@
 
 mod support;
 
-use dormouse_core::{Time, position::Head};
+use dormouse_core::{Summary, Time, position::Head};
 use dormouse_journal::{
     AppendError, Filter, Index, IndexChange, Journal, StoreError, conformance::sample::Writer, index::Counts,
 };
@@ -234,6 +234,28 @@ async fn an_index_change_comes_with_its_run_or_not_at_all() {
     let store = open(dir.path());
     assert_eq!(store.due(Time(100), 10).await.unwrap(), [(Time(7), writer.address.clone())]);
     assert_eq!(store.head(&writer.address).await.unwrap().map(|head: Head| head.seq), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_choose_among_moved_actors_after_a_restart_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for (n, mut writer) in writers(8).into_iter().enumerate() {
+        let (status, private) = (["open", "over"][n % 2].into(), n & 2 != 0);
+        let summary = Some(Some(Summary { status, private, sort: n as i64, ..Summary::default() }));
+        writer.change(&store, IndexChange { summary, retired: n & 4 != 0, ..IndexChange::default() }).await;
+    }
+    store.close().await;
+    let store = open(dir.path());
+    assert_eq!(in_memory(&store), (8, 8));
+    let listed = async |filter: Filter| {
+        let page = store.list(&filter, None, 100).await.unwrap();
+        page.rows.iter().map(|row| row.address.id.to_string()).collect::<Vec<_>>()
+    };
+    let open = Filter { status: Some("open".into()), ..Filter::default() };
+    assert_eq!(listed(Filter::default()).await, ["a1", "a0"]);
+    assert_eq!(listed(Filter { retired: true, ..open.clone() }).await, ["a4", "a0"]);
+    assert_eq!(listed(Filter { private: true, ..open }).await, ["a2", "a0"]);
 }
 
 fn sqlite(dir: &std::path::Path) -> rusqlite::Connection {

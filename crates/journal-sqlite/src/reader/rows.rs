@@ -10,7 +10,10 @@ use crate::{
 };
 
 /// What [`row_at`] reads, in its order.
-pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.epoch, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired, a.present";
+pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.epoch, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired, a.present, a.sort";
+/// Where among them the newest commit's time is, and the summary's sort.
+pub(crate) const UPDATED: usize = 8;
+pub(crate) const SORT: usize = 13;
 
 /// The row, and its actor's number.
 pub(crate) fn row_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {

@@ -11,7 +11,7 @@ use crate::{
     convert::{epoch_at, hash_at, int, nat_at, texts, time_at},
     failure::{Failure, is_damage},
     history,
-    tails::{ByKey, Key, LogRow, Shared, Tail, rows_after},
+    tails::{ByKey, Key, Listed, LogRow, Shared, Tail, rows_after},
 };
 
 pub(super) struct Batch<'a> {
@@ -37,7 +37,7 @@ pub(super) struct Staged {
     pub(super) id: i64,
     pub(super) head: Head,
     pub(super) updated: Time,
-    pub(super) sort: i64,
+    pub(super) listed: Listed,
     /// Rows that the batch added.
     pub(super) rows: Vec<LogRow>,
     /// Whether the rows from before the batch are no longer in the log.
@@ -121,14 +121,16 @@ impl<'a> Batch<'a> {
 
     /// An actor without rows in the log: its own row has its head.
     fn load(&self, actor: &Key) -> rusqlite::Result<Option<Staged>> {
-        let sql = "SELECT id, epoch, head_seq, head_hash, updated, sort FROM actors
-                   WHERE tenant = ?1 AND kind = ?2 AND name = ?3";
+        let sql = format!(
+            "SELECT id, epoch, head_seq, head_hash, updated, {} FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3",
+            Listed::COLUMNS
+        );
         let read = |row: &rusqlite::Row<'_>| {
             let head = Head { epoch: epoch_at(row, 1)?, seq: nat_at(row, 2)?, hash: hash_at(row, 3)? };
-            let (id, updated, sort) = (row.get(0)?, time_at(row, 4)?, row.get(5)?);
-            Ok(Staged { id, head, updated, sort, rows: Vec::new(), moved: false })
+            let (id, updated, listed) = (row.get(0)?, time_at(row, 4)?, Listed::at(row, 5)?);
+            Ok(Staged { id, head, updated, listed, rows: Vec::new(), moved: false })
         };
-        self.conn.prepare_cached(sql)?.query_row(texts(&actor.address), read).optional()
+        self.conn.prepare_cached(&sql)?.query_row(texts(&actor.address), read).optional()
     }
 
     fn append(&mut self, append: &mut Append) -> rusqlite::Result<Result<(), Failure>> {
@@ -191,7 +193,8 @@ impl<'a> Batch<'a> {
         insert.execute(params![tenant, kind, name, head.epoch, head.hash.0, created, updated])?;
         let id = self.conn.last_insert_rowid();
         // No rows from before: those of an actor of this name that was deleted in this batch are not its own.
-        let state = Staged { id, head, updated: append.time, sort: 0, rows: Vec::new(), moved: true };
+        let (updated, listed) = (append.time, Listed::default());
+        let state = Staged { id, head, updated, listed, rows: Vec::new(), moved: true };
         self.staged.insert(append.actor.clone(), Some(state));
         self.totals.actors += 1;
         Ok(())
@@ -295,19 +298,19 @@ fn insert(statement: &mut CachedStatement<'_>, rows: &[NewRow]) -> rusqlite::Res
 
 impl Staged {
     fn of(tail: &Tail) -> Self {
-        let Tail { id, head, updated, sort, .. } = *tail;
-        Self { id, head, updated, sort, rows: Vec::new(), moved: false }
+        let Tail { id, head, updated, ref listed, .. } = *tail;
+        Self { id, head, updated, listed: listed.clone(), rows: Vec::new(), moved: false }
     }
 }
 
 fn publish_actor(actors: &mut ByKey<Tail>, actor: Key, state: Option<Staged>) {
-    let Some(Staged { id, head, updated, sort, rows, moved }) = state else {
+    let Some(Staged { id, head, updated, listed, rows, moved }) = state else {
         actors.remove(&actor);
         return;
     };
     let Some(tail) = actors.get_mut(&actor) else {
         if !rows.is_empty() {
-            actors.insert(actor, Tail { id, head, updated, sort, rows });
+            actors.insert(actor, Tail { id, head, updated, listed, rows });
         }
         return;
     };
@@ -318,6 +321,6 @@ fn publish_actor(actors: &mut ByKey<Tail>, actor: Key, state: Option<Staged>) {
     if tail.rows.is_empty() {
         actors.remove(&actor);
     } else {
-        (tail.id, tail.head, tail.updated, tail.sort) = (id, head, updated, sort);
+        (tail.id, tail.head, tail.updated, tail.listed) = (id, head, updated, listed);
     }
 }

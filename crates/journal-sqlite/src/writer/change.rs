@@ -15,8 +15,8 @@ impl Batch<'_> {
     pub(super) fn change(&mut self, actor: &Key, change: IndexChange) -> rusqlite::Result<()> {
         let Some(state) = self.staged.get_mut(actor).and_then(Option::as_mut) else { return Ok(()) };
         let id = state.id;
+        state.listed.change(&change);
         if let Some(summary) = &change.summary {
-            state.sort = summary.as_ref().map_or(0, |summary| summary.sort);
             self.set_summary(id, summary.as_ref())?;
         }
         if change.retired {
