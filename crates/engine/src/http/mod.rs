@@ -226,7 +226,7 @@ async fn about(State(api): State<Arc<Api>>, Signed(_): Signed) -> Result<Json<Va
             "asleep": living.saturating_sub(report.awake),
             "commits": report.counts.commits,
             "last_wake_us": report.last_wake_us,
-            "connections": api.connections.load(Ordering::Relaxed),
+            "connections": api.admission.entered(),
             "quarantined": report.quarantined.len(),
             "activity": activity,
         },

@@ -1,9 +1,6 @@
 //! What there is, counted: of the whole host for everybody, of one kind's actors for operators.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -31,7 +28,7 @@ pub(super) async fn of_host(State(api): State<Arc<Api>>, request: Request) -> Re
         "asleep": report.asleep(),
         "retired": report.counts.retired,
         "commits": report.counts.commits,
-        "connections": api.connections.load(Ordering::Relaxed),
+        "connections": api.admission.entered(),
     })))
 }
 

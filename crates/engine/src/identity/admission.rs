@@ -106,6 +106,11 @@ impl<C: Clock + Clone> Admission<C> {
         Held::take(&self.principals, session.key())
     }
 
+    /// Connections that are signed in: sockets after their `hello`, and event streams.
+    pub fn entered(&self) -> usize {
+        lock(&self.principals).total
+    }
+
     /// Spend one request of an address that is not signed in.
     ///
     /// # Errors

@@ -364,6 +364,10 @@ async fn counted(_: Arc<House>) {
     let connections = || house.host.api.connections.load(std::sync::atomic::Ordering::Relaxed);
     let sockets = [house.raw().await.enter(&token).await, house.raw().await.enter(&token).await];
     assert_eq!(connections(), 2, "a socket is a connection after its upgrade as well");
-    drop(sockets);
+    let stays = house.raw().await;
+    let seen = house.ask(&token, "GET", "/v1", "").await;
+    let seen: Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(seen["stats"]["connections"], 2, "what keeps HTTP alive is nobody's line");
+    drop((sockets, stays));
     crate::house::eventually("places are given back", || std::future::ready(connections() == 0)).await;
 }

@@ -111,7 +111,7 @@ struct Stats {
     commits: u64,
     /// How long the newest wake took, in microseconds; null before the first.
     last_wake_us: Option<u64>,
-    /// Open connections.
+    /// Sockets and event streams of those who are signed in.
     connections: usize,
     /// Actors whose history does not verify.
     quarantined: usize,
@@ -271,7 +271,7 @@ pub(super) struct HealthDetailed {
     waiting: Option<usize>,
     /// Actors whose history does not verify.
     quarantined: Option<Vec<String>>,
-    /// Open connections.
+    /// Open connections, of HTTP and sockets.
     connections: usize,
     /// Of this process, where the system says it.
     memory_bytes: Option<u64>,
@@ -291,7 +291,7 @@ pub(super) struct HostStats {
     retired: u64,
     /// Commits of every actor.
     commits: u64,
-    /// Open connections.
+    /// Sockets and event streams of those who are signed in.
     connections: usize,
 }
 
