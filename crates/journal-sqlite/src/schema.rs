@@ -79,6 +79,11 @@ CREATE INDEX IF NOT EXISTS lists_of_status ON actors(tenant, kind, status, retir
 /// Columns of `actors`, of the same kind; the rows of before have 0.
 const ADDED_COLUMNS: [&str; 2] = ["present", "private"];
 
+/// Rows of before, brought up to date once: what an actor without a summary has in `private`.
+const CONVERT: &str = "UPDATE actors SET private = 2 WHERE summary IS NULL AND private = 0;";
+/// The `user_version` of a file in which that is done.
+const CONVERTED: i64 = 1;
+
 /// Refuse a SQLite that may corrupt the file.
 pub(crate) fn check_sqlite() -> Result<(), OpenError> {
     refuse_older(rusqlite::version_number(), rusqlite::version())
@@ -138,13 +143,20 @@ fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
                 .execute_batch(&format!("ALTER TABLE actors ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;"))?;
         }
     }
+    if transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < CONVERTED {
+        transaction.execute_batch(CONVERT)?;
+        transaction.pragma_update(None, "user_version", CONVERTED)?;
+    }
     transaction.execute_batch(ADDED)?;
     Ok(transaction.commit()?)
 }
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::params;
+
     use super::*;
+    use crate::tails::{PUBLIC, UNLISTED};
 
     #[test]
     fn an_old_sqlite_is_refused() {
@@ -174,6 +186,10 @@ mod tests {
             let conn = Connection::open(&file).unwrap();
             conn.execute_batch(TABLES).unwrap();
             conn.execute_batch(OLD_INDEXES).unwrap();
+            let actor = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated, summary)
+                         VALUES ('main', 'todo', ?1, 1, 1, zeroblob(32), 1, 1, ?2)";
+            conn.execute(actor, params!["listed", "{}"]).unwrap();
+            conn.execute(actor, params!["unlisted", None::<&str>]).unwrap();
         }
         for _ in 0..2 {
             let conn = open_writer(&file, None).unwrap();
@@ -181,6 +197,9 @@ mod tests {
             for column in ADDED_COLUMNS {
                 assert!(conn.column_exists(None, "actors", column).unwrap(), "{column}");
             }
+            let mut private = conn.prepare("SELECT private FROM actors ORDER BY name").unwrap();
+            let private: Vec<i64> = private.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+            assert_eq!(private, [PUBLIC, UNLISTED]);
         }
     }
 

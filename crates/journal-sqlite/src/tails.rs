@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use dormouse_core::{Address, Time, position::Head};
+use dormouse_core::{Address, Summary, Time, position::Head};
 use dormouse_journal::{
     Filter, IndexChange,
     index::{ACTIVITY_KEPT, Counts, activity_bucket},
@@ -84,13 +84,28 @@ pub(crate) struct Tail {
 }
 
 /// What lists choose and sort by, as the actor's row in the file has it, so that they read the rows of those alone that they show.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Listed {
     pub(crate) sort: i64,
     /// Absent without a summary.
     pub(crate) status: Option<Arc<str>>,
-    pub(crate) private: bool,
+    pub(crate) private: i64,
     pub(crate) retired: bool,
+}
+
+/// The column `private`: a row that everybody sees, one that its members see, and one without a summary, which is in no list.
+pub(crate) const PUBLIC: i64 = 0;
+pub(crate) const PRIVATE: i64 = 1;
+pub(crate) const UNLISTED: i64 = 2;
+
+pub(crate) fn privacy(summary: Option<&Summary>) -> i64 {
+    summary.map_or(UNLISTED, |summary| if summary.private { PRIVATE } else { PUBLIC })
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self { sort: 0, status: None, private: UNLISTED, retired: false }
+    }
 }
 
 impl Listed {
@@ -108,16 +123,19 @@ impl Listed {
             let summary = summary.as_ref();
             self.sort = summary.map_or(0, |summary| summary.sort);
             self.status = summary.map(|summary| summary.status.as_str().into());
-            self.private = summary.is_some_and(|summary| summary.private);
+            self.private = privacy(summary);
         }
         self.retired |= change.retired;
     }
 
     /// Whether the list may want the actor if it has not retired. Of its members the file is asked.
     pub(crate) fn may_be_in(&self, filter: &Filter) -> bool {
-        (filter.private || filter.member.is_some() || !self.private)
-            && filter.status.as_ref().is_none_or(|wanted| self.status.as_deref() == Some(wanted))
-            && (filter.member.is_none() || self.status.is_some())
+        let is_shown = match self.private {
+            PUBLIC => true,
+            PRIVATE => filter.private || filter.member.is_some(),
+            _ => filter.unlisted && filter.member.is_none(),
+        };
+        is_shown && filter.status.as_ref().is_none_or(|wanted| self.status.as_deref() == Some(wanted))
     }
 }
 

@@ -120,7 +120,8 @@ async fn lists_place_moving_actors_after_a_restart() {
         writer.append(&store, 1).await;
     }
     store.close().await;
-    let page = open(dir.path()).list(&Filter::default(), None, 10).await.unwrap();
+    let all = Filter { unlisted: true, ..Filter::default() };
+    let page = open(dir.path()).list(&all, None, 10).await.unwrap();
     assert_eq!(page.rows.iter().map(|row| row.address.id.to_string()).collect::<Vec<_>>(), ["a0", "a1", "a2"]);
     assert_eq!(page.rows.iter().map(|row| row.updated).collect::<Vec<_>>(), [0, 1, 2].map(|n| writers[n].time));
 }

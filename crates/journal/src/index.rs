@@ -41,6 +41,8 @@ pub struct Filter {
     pub member: Option<String>,
     /// Private ones too: for those who run the host.
     pub private: bool,
+    /// Those without a summary too, of which the rules say that nobody need know: for those who run the host.
+    pub unlisted: bool,
     /// Retired ones too.
     pub retired: bool,
 }
@@ -55,6 +57,7 @@ impl Filter {
             && self.status.as_ref().is_none_or(|wanted| summary.is_some_and(|summary| &summary.status == wanted))
             && self.member.as_ref().is_none_or(|wanted| summary.is_some_and(|summary| summary.members.contains(wanted)))
             && (self.private || self.member.is_some() || !summary.is_some_and(|summary| summary.private))
+            && (self.unlisted || summary.is_some())
             && (self.retired || !row.retired)
     }
 }

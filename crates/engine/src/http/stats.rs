@@ -58,7 +58,8 @@ pub(super) async fn of_kind(
     session.operator()?;
     let kind: Name = kind.parse().map_err(|_| Code::BadName)?;
     api.engine.kind(&kind)?;
-    let filter = Filter { tenant: Some(session.tenant), kind: Some(kind), private: true, ..Filter::default() };
+    let filter =
+        Filter { tenant: Some(session.tenant), kind: Some(kind), private: true, unlisted: true, ..Filter::default() };
     let (mut tally, mut first, mut after) = (Tally::default(), Vec::<Value>::new(), None);
     loop {
         let page = api.engine.store().index.list(&filter, after.as_deref(), PAGE_MAX).await;

@@ -28,7 +28,7 @@ pub(crate) use table::Lists;
 use table::{Key, KindOf, OfKind, Turn, Watcher};
 
 impl Engine {
-    /// One page of a list, as this viewer may see it. Rows without a summary are on it too, and are not for showing.
+    /// One page of a list, as this viewer may see it.
     ///
     /// # Errors
     /// [`Code::NotFound`] for an unknown kind, [`Code::Unavailable`].
@@ -95,6 +95,7 @@ impl Key {
             status: self.status.clone(),
             member: self.member.clone(),
             private: false,
+            unlisted: false,
             retired: false,
         }
     }

@@ -16,7 +16,7 @@ use super::rows::{COLUMNS, SORT, UPDATED, lay_over, row_at};
 use crate::{
     convert::{int, texts, time_at},
     failure::Failure,
-    tails::{Key, Tails},
+    tails::{Key, PRIVATE, PUBLIC, Tails, UNLISTED},
 };
 
 /// An actor with rows in the log, where its head puts it.
@@ -97,9 +97,9 @@ fn query(filter: &Filter, after: Option<&Cursor>) -> (String, Vec<Value>) {
 
 /// The values of `retired` and `private` that the list wants. An index has each pair in a range of its own, and SQLite merges them.
 fn ranges(filter: &Filter) -> impl Iterator<Item = (i64, i64)> {
-    let upto = |wanted| 0..=i64::from(wanted);
-    let private = upto(filter.private);
-    upto(filter.retired).flat_map(move |retired| private.clone().map(move |private| (retired, private)))
+    let wanted = [(PUBLIC, true), (PRIVATE, filter.private), (UNLISTED, filter.unlisted)];
+    let wanted = wanted.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(private, _)| private);
+    (0..=i64::from(filter.retired)).flat_map(move |retired| wanted.clone().map(move |private| (retired, private)))
 }
 
 /// What every range is tested for, and the values in the order in which it first names them: each range names them again.
@@ -209,7 +209,7 @@ mod tests {
     use rusqlite::{StatementStatus, params};
 
     use super::*;
-    use crate::tails::{Listed, Shared, Tail};
+    use crate::tails::{Listed, Shared, Tail, privacy};
 
     fn file() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
@@ -228,7 +228,7 @@ mod tests {
     /// Every filter there is.
     fn filters() -> impl Iterator<Item = Filter> {
         let name = |text: &str| text.parse().unwrap();
-        (0..64).map(move |bits: u8| {
+        (0..128).map(move |bits: u8| {
             let has = |bit: u8| bits & (1 << bit) != 0;
             Filter {
                 tenant: has(0).then(|| name("main")),
@@ -236,6 +236,7 @@ mod tests {
                 status: has(2).then(|| "open".into()),
                 member: has(3).then(|| "ana".into()),
                 private: has(4),
+                unlisted: has(6),
                 retired: has(5),
             }
         })
@@ -266,7 +267,8 @@ mod tests {
                 let index = format!("SEARCH a USING INDEX {}", range_of(&filter));
                 assert!(searches.iter().all(|search| search.starts_with(&index)), "{filter:?}: {plan:?}");
                 assert!(searches.iter().all(|search| search.contains("(sort,updated") == after.is_some()), "{plan:?}");
-                assert_eq!(searches.len(), (1 << u8::from(filter.private)) << u8::from(filter.retired), "{plan:?}");
+                let shown = 1 + usize::from(filter.private) + usize::from(filter.unlisted);
+                assert_eq!(searches.len(), shown << u8::from(filter.retired), "{plan:?}");
                 let merge = ["MERGE (UNION ALL)", "LEFT", "RIGHT"];
                 assert!(merges.iter().all(|step| merge.contains(&step.as_str())), "{filter:?}: {plan:?}");
             }
@@ -293,6 +295,7 @@ mod tests {
     fn add(conn: &mut Connection, count: usize, (private, retired): (bool, bool), status: Option<&str>, member: &str) {
         let members = vec![member.to_owned()];
         let summary = status.map(|status| Summary { status: status.into(), private, members, ..Summary::default() });
+        let private = privacy(summary.as_ref());
         let json = summary.map(|summary| serde_json::to_string(&summary).unwrap());
         let actor = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated, summary, status, private, retired)
                      SELECT 'main', 'todo', 'a' || count(*), 1, 1, zeroblob(32), 1, count(*), ?1, ?2, ?3, ?4 FROM actors";
@@ -378,12 +381,13 @@ mod tests {
         add(4, Some(summary("open", false)), true);
         add(5, None, false);
         let (all, open) = (Filter::default(), Filter { status: Some("open".into()), ..Filter::default() });
-        let expect: [(Filter, &[i64]); 5] = [
-            (all.clone(), &[1, 2, 5]),
+        let expect: [(Filter, &[i64]); 6] = [
+            (all.clone(), &[1, 2]),
+            (Filter { unlisted: true, ..all.clone() }, &[1, 2, 5]),
             (open.clone(), &[1]),
             (Filter { private: true, ..open }, &[1, 3]),
             (Filter { member: Some("ana".into()), ..all.clone() }, &[1, 2, 3]),
-            (Filter { retired: true, ..all }, &[1, 2, 4, 5]),
+            (Filter { retired: true, ..all }, &[1, 2, 4]),
         ];
         for (filter, wanted) in expect {
             let (left_out, dirty) = dirty(&tails, &filter, None);

@@ -11,7 +11,7 @@ use crate::{
     convert::{epoch_at, hash_at, int, nat_at, texts, time_at},
     failure::{Failure, is_damage},
     history,
-    tails::{ByKey, Key, Listed, LogRow, Shared, Tail, rows_after},
+    tails::{ByKey, Key, Listed, LogRow, Shared, Tail, privacy, rows_after},
 };
 
 pub(super) struct Batch<'a> {
@@ -184,13 +184,13 @@ impl<'a> Batch<'a> {
 
     /// The first run of an actor gives it a row.
     fn intern(&mut self, append: &Append) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated)
-                   VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)";
+        let sql = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated, private)
+                   VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8)";
         let (tenant, kind, name) = texts(&append.actor.address);
         let head = append.expected;
         let (created, updated) = (int(append.begun.0), int(append.time.0));
         let mut insert = self.conn.prepare_cached(sql)?;
-        insert.execute(params![tenant, kind, name, head.epoch, head.hash.0, created, updated])?;
+        insert.execute(params![tenant, kind, name, head.epoch, head.hash.0, created, updated, privacy(None)])?;
         let id = self.conn.last_insert_rowid();
         // No rows from before: those of an actor of this name that was deleted in this batch are not its own.
         let (updated, listed) = (append.time, Listed::default());

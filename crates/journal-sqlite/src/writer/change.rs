@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use super::batch::Batch;
 use crate::{
     convert::{address_at, int, nat_at, time_at, unusable},
-    tails::Key,
+    tails::{Key, privacy},
 };
 
 impl Batch<'_> {
@@ -38,9 +38,8 @@ impl Batch<'_> {
         let json = summary.map(|summary| serde_json::to_string(summary).expect("a summary is plain data"));
         let status = summary.map(|summary| &summary.status);
         let sort = summary.map_or(0, |summary| summary.sort);
-        let private = summary.is_some_and(|summary| summary.private);
         let sql = "UPDATE actors SET summary = ?2, status = ?3, sort = ?4, private = ?5 WHERE id = ?1";
-        self.conn.prepare_cached(sql)?.execute(params![id, json, status, sort, private])?;
+        self.conn.prepare_cached(sql)?.execute(params![id, json, status, sort, privacy(summary)])?;
         self.conn.prepare_cached("DELETE FROM members WHERE actor = ?1")?.execute([id])?;
         for member in summary.iter().flat_map(|summary| &summary.members) {
             self.conn.prepare_cached("INSERT OR IGNORE INTO members VALUES (?1, ?2)")?.execute(params![member, id])?;
