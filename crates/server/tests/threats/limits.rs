@@ -183,9 +183,7 @@ async fn rate_of_pings(house: Arc<House>) {
 async fn rate_of_signals(house: Arc<House>) {
     let token = house.host.token("Ana");
     let actor = house.host.counter(&token, json!({})).await;
-    let (mut hearer, _) = house.raw().await.enter(&token).await;
-    hearer.say(json!({ "action": "subscribe", "actor": actor })).await;
-    hearer.hear_type("snapshot").await;
+    let mut hearer = watching(&house, &token, &actor).await;
     let (mut raw, _) = house.enter_raw().await;
     let signal = |n: u32| text(&json!({ "action": "signal", "actor": actor, "signal": n }).to_string());
     raw.send(&(0..limits::SIGNALS_PER_SECOND).map(signal).collect::<Vec<_>>().concat()).await;
@@ -231,12 +229,17 @@ async fn rate_of_address(_: Arc<House>) {
     assert!(statuses[5..].contains(&429), "{statuses:?}");
 }
 
+async fn watching(house: &House, token: &str, actor: &str) -> Raw {
+    let (mut raw, _) = house.raw().await.enter(token).await;
+    raw.say(json!({ "action": "subscribe", "actor": actor })).await;
+    raw.hear_type("snapshot").await;
+    raw
+}
+
 async fn signal_bytes(house: Arc<House>) {
     let token = house.host.token("Ana");
     let actor = house.host.counter(&token, json!({})).await;
-    let (mut hearer, _) = house.raw().await.enter(&token).await;
-    hearer.say(json!({ "action": "subscribe", "actor": actor })).await;
-    hearer.hear_type("snapshot").await;
+    let mut hearer = watching(&house, &token, &actor).await;
     let (mut raw, _) = house.enter_raw().await;
     let signal = |bytes: usize| json!({ "action": "signal", "actor": actor, "signal": "x".repeat(bytes - 2) });
     raw.say(signal(limits::SIGNAL_BYTES_MAX)).await;
