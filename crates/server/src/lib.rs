@@ -56,6 +56,10 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    fn new(api: Arc<Api>) -> Arc<Self> {
+        Arc::new(Self { api, leaving: watch::Sender::new(false), next_connection: AtomicU64::new(1) })
+    }
+
     pub(crate) fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
     }
@@ -102,6 +106,28 @@ impl FromRef<AppState> for Arc<Api> {
     }
 }
 
+/// A host without a listener: a simulation brings the lines.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Lines(Arc<Host>);
+
+impl Lines {
+    /// Nobody is connected.
+    pub fn new(api: Arc<Api>) -> Self {
+        Self(Host::new(api))
+    }
+
+    /// Serve this peer as after its upgrade, until it or the host leaves.
+    pub async fn serve<T: socket::Stream>(&self, stream: T, peer: IpAddr) {
+        socket::over(self.0.clone(), stream, peer).await;
+    }
+
+    /// Say goodbye to all who are connected.
+    pub fn leave(&self) {
+        self.0.leaving.send_replace(true);
+    }
+}
+
 impl Server {
     /// Listen on `address`.
     ///
@@ -109,8 +135,7 @@ impl Server {
     /// If the address is taken or may not be used.
     pub async fn bind(address: SocketAddr, api: Arc<Api>, metrics: Option<Render>) -> io::Result<Self> {
         let listener = accept::listen(address)?;
-        let host = Host { api, leaving: watch::Sender::new(false), next_connection: AtomicU64::new(1) };
-        Ok(Self { host: Arc::new(host), listener, metrics })
+        Ok(Self { host: Host::new(api), listener, metrics })
     }
 
     /// Where it listens.

@@ -23,7 +23,11 @@ use dormouse_engine::http::{Peer, Refused, welcome};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::Instant,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -48,7 +52,12 @@ use crate::{
     wire::Wire,
 };
 
-type Socket = WebSocketStream<Wire>;
+/// A peer's socket, over TCP or over whatever a simulation brings.
+type Socket<T = TcpStream> = WebSocketStream<Wire<T>>;
+
+/// What bytes go over.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
 const PROTOCOL: &str = "dormouse.v1";
 
@@ -119,19 +128,29 @@ fn speaks(headers: &HeaderMap) -> bool {
 /// The socket without the layers that HTTP put around it. `None` if the peer left before its upgrade.
 async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
     let parts = upgrade.await.ok()?.downcast::<TokioIo<Wire>>().ok()?;
-    let mut wire = parts.io.into_inner();
+    let wire = parts.io.into_inner();
+    // Copied: HTTP's buffer is larger than what is left in it, and would stay as long as the socket.
+    let unread = parts.read_buf.to_vec();
+    Some(socket_over(wire, unread).await)
+}
+
+async fn socket_over<T: Stream>(mut wire: Wire<T>, unread: Vec<u8>) -> Socket<T> {
     wire.begin_messages();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(limits::FRAME_BYTES_MAX))
         .max_frame_size(Some(limits::FRAME_BYTES_MAX));
-    // Copied: HTTP's buffer is larger than what is left in it, and would stay as long as the socket.
-    let unread = parts.read_buf.to_vec();
-    Some(WebSocketStream::from_partially_read(wire, unread, Role::Server, Some(config)).await)
+    WebSocketStream::from_partially_read(wire, unread, Role::Server, Some(config)).await
 }
 
-async fn serve(host: Arc<Host>, mut socket: Socket, spoken: bool, peer: IpAddr) {
+/// Serve a peer that was upgraded already.
+pub(crate) async fn over<T: Stream>(host: Arc<Host>, stream: T, peer: IpAddr) {
+    let socket = socket_over(Wire::new(stream), Vec::new()).await;
+    serve(host, socket, true, peer).await;
+}
+
+async fn serve<T: Stream>(host: Arc<Host>, mut socket: Socket<T>, spoken: bool, peer: IpAddr) {
     let parting = match Box::pin(begin(&host, &mut socket, spoken, peer)).await {
         Ok((connection, outbound)) => Box::pin(converse(&host, &mut socket, connection, outbound)).await,
         Err(parting) => parting,
@@ -140,9 +159,9 @@ async fn serve(host: Arc<Host>, mut socket: Socket, spoken: bool, peer: IpAddr) 
 }
 
 /// From the upgrade to `welcome`.
-async fn begin(
+async fn begin<T: Stream>(
     host: &Arc<Host>,
-    socket: &mut Socket,
+    socket: &mut Socket<T>,
     spoken: bool,
     peer: IpAddr,
 ) -> Result<(Connection, Arc<Outbound>), Parting> {
@@ -162,7 +181,7 @@ async fn begin(
 }
 
 /// The first frame.
-async fn hello(socket: &mut Socket) -> Result<(String, Option<OutboxId>), Parting> {
+async fn hello<T: Stream>(socket: &mut Socket<T>) -> Result<(String, Option<OutboxId>), Parting> {
     let text = match socket.next().await {
         Some(Ok(Message::Text(text))) => text,
         Some(Ok(Message::Binary(_))) => return Err(Code::BinaryFrame.into()),
@@ -179,7 +198,12 @@ async fn hello(socket: &mut Socket) -> Result<(String, Option<OutboxId>), Partin
 }
 
 /// From `welcome` to the end; returns how it is to end.
-async fn converse(host: &Host, socket: &mut Socket, mut connection: Connection, outbound: Arc<Outbound>) -> Parting {
+async fn converse<T: Stream>(
+    host: &Host,
+    socket: &mut Socket<T>,
+    mut connection: Connection,
+    outbound: Arc<Outbound>,
+) -> Parting {
     let left = host.left();
     tokio::pin!(left);
     let mut heard = Instant::now();
@@ -223,7 +247,7 @@ async fn converse(host: &Host, socket: &mut Socket, mut connection: Connection, 
 
 /// Write the answers of commands that were given to the engine before it took no more. Those that do not come in time are for the
 /// client to ask for again, with the same ids.
-async fn answer(socket: &mut Socket, outbound: &Outbound) -> Result<(), Parting> {
+async fn answer<T: Stream>(socket: &mut Socket<T>, outbound: &Outbound) -> Result<(), Parting> {
     let answered = async {
         while outbound.owes_answers() {
             outbound.ready().await;
@@ -237,9 +261,9 @@ async fn answer(socket: &mut Socket, outbound: &Outbound) -> Result<(), Parting>
 type Heard = Option<Result<Message, Error>>;
 
 /// Take a message, and in one go those that have arrived already, so that their commands can share a run.
-async fn take(
+async fn take<T: Stream>(
     first: Heard,
-    socket: &mut Socket,
+    socket: &mut Socket<T>,
     connection: &mut Connection,
     outbound: &Outbound,
 ) -> Result<(), Parting> {
@@ -254,7 +278,11 @@ async fn take(
     Ok(())
 }
 
-async fn take_one(message: Heard, socket: &mut Socket, connection: &mut Connection) -> Result<(), Parting> {
+async fn take_one<T: Stream>(
+    message: Heard,
+    socket: &mut Socket<T>,
+    connection: &mut Connection,
+) -> Result<(), Parting> {
     match message {
         Some(Ok(Message::Text(text))) => {
             socket.get_mut().heard();
@@ -274,7 +302,7 @@ async fn take_one(message: Heard, socket: &mut Socket, connection: &mut Connecti
 }
 
 /// Write what waits, with one flush, up to the end if it has come.
-async fn flush(socket: &mut Socket, outbound: &Outbound) -> Result<(), Parting> {
+async fn flush<T: Stream>(socket: &mut Socket<T>, outbound: &Outbound) -> Result<(), Parting> {
     loop {
         for _ in 0..limits::FLUSH_FRAMES {
             match outbound.try_next() {
@@ -297,7 +325,7 @@ fn gone(error: Error) -> Parting {
 }
 
 /// How to end a connection on which this was read.
-fn broken(error: &Error, socket: &Socket) -> Parting {
+fn broken<T: Stream>(error: &Error, socket: &Socket<T>) -> Parting {
     match error {
         Error::Capacity(_) => Code::TooLarge.into(),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Parting::Gone,
@@ -309,7 +337,7 @@ fn broken(error: &Error, socket: &Socket) -> Parting {
 }
 
 /// Say goodbye, close, and give the peer a moment to read it.
-async fn part(host: &Host, mut socket: Socket, parting: Parting) {
+async fn part<T: Stream>(host: &Host, mut socket: Socket<T>, parting: Parting) {
     let farewell = async {
         match parting {
             Parting::Said(failure) => {

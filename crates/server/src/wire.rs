@@ -20,8 +20,8 @@ use tokio::{
 /// Bytes of a peer that is being left are read in pieces of this size and dropped.
 const DISCARD: usize = 4 * 1024;
 
-pub(crate) struct Wire {
-    stream: TcpStream,
+pub(crate) struct Wire<T = TcpStream> {
+    stream: T,
     /// Bytes read since the last whole message; not counted before [`begin_messages`](Self::begin_messages).
     unheard: usize,
     unheard_max: usize,
@@ -29,8 +29,15 @@ pub(crate) struct Wire {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<T> Wire<T> {
+    /// Whether a message grew past what it may.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.unheard > self.unheard_max
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
+    pub(crate) fn new(stream: T) -> Self {
         Self { stream, unheard: 0, unheard_max: usize::MAX, stalled: None }
     }
 
@@ -47,11 +54,6 @@ impl Wire {
     /// A control frame of these bytes was heard. It may stand between the fragments of a message, so it takes back no more than its own.
     pub(crate) fn heard_control(&mut self, bytes: usize) {
         self.unheard = self.unheard.saturating_sub(bytes);
-    }
-
-    /// Whether a message grew past what it may.
-    pub(crate) fn is_flooded(&self) -> bool {
-        self.unheard > self.unheard_max
     }
 
     /// End our side and read what still comes, for a moment. Closing at once would answer those bytes with a reset, which takes back
@@ -87,7 +89,7 @@ pub(crate) async fn say_and_leave(mut wire: Wire, bytes: &[u8], limit: Duration)
     }
 }
 
-impl AsyncRead for Wire {
+impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.is_flooded() {
             return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
@@ -99,7 +101,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.written(cx, written)
