@@ -14,7 +14,7 @@ function room() {
     signal: (signal) => void said.push(signal),
     onSignal: (fn) => (ears.add(fn), () => void ears.delete(fn)),
   };
-  const hear = (id: string, signal: unknown) => act(() => ears.forEach((fn) => fn({ from: { id, name: "" }, signal })));
+  const hear = (id: string, signal: unknown, name = "") => act(() => ears.forEach((fn) => fn({ from: { id, name }, signal })));
   return { handle, said, hear };
 }
 
@@ -40,7 +40,15 @@ it("calls people as they sit, and shows what they said as text", () => {
   show(handle);
   hear("bo", { chat: "<b>Hi</b>" });
   hear("zoe", { reaction: "Nice" });
-  expect(lines()).toEqual(["Bo <b>Hi</b>", "A guest Nice"]);
+  expect(lines()).toEqual(["Bo <b>Hi</b>", "A guest (watching) Nice"]);
+});
+
+it("tells a guest from the player whose name they took", () => {
+  const { handle, hear } = room();
+  show(handle);
+  hear("bo", { chat: "I play the general" }, "Robert");
+  hear("zoe", { chat: "I play the soldier" }, "Bo");
+  expect(lines()).toEqual(["Bo I play the general", "Bo (watching) I play the soldier"]);
 });
 
 it("asks whoever says too much to wait", () => {

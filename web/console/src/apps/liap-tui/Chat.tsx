@@ -5,7 +5,10 @@ import type { AnyHandle, SignalNote } from "../../sdk";
 const WORDS_MAX = 200;
 /** Lines that one can still read; older ones are gone. */
 const SHOWN = 50;
-/** A person says no more in that time than this; more would be noise, and the host slows it down too. */
+/**
+ * A person says no more in that time than this; more would be noise. The host has its own limit, a hundred signals a second
+ * for each connection: that one is against floods, not against chatter.
+ */
 const WITHIN = 10_000;
 const SAID_MAX = 8;
 
@@ -21,7 +24,7 @@ interface Line {
 interface Props {
   handle: AnyHandle;
   me: string | undefined;
-  /** Whoever sits at the table is called there as they sit. */
+  /** Whoever sits at the table is called there as they sit; nobody else has a name there. */
   nameOf(principal: string): string | undefined;
 }
 
@@ -42,7 +45,7 @@ export function Chat({ handle, me, nameOf }: Props) {
         const words = wordsOf(note);
         if (words === undefined || !note.from || isOwn(note)) return;
         const { id, name } = note.from;
-        add(id === me ? "You" : (names.current(id) ?? (name || "A guest")), words);
+        add(id === me ? "You" : (names.current(id) ?? watching(name)), words);
       }),
     [handle, me, add, isOwn],
   );
@@ -75,6 +78,9 @@ export function Chat({ handle, me, nameOf }: Props) {
     </section>
   );
 }
+
+/** Guests choose their names, also those of players: who has no seat is told apart. */
+const watching = (name: string): string => `${name || "A guest"} (watching)`;
 
 function Field({ onSay }: { onSay(words: string): boolean }) {
   function submit(event: FormEvent<HTMLFormElement>) {

@@ -8,6 +8,7 @@ import { Seat } from "../../ui/Seat";
 import { span } from "../../ui/time";
 import { plural } from "../../ui/words";
 import { openRematch, tablesOf } from "./rematch";
+import { FROM, useReturn } from "./useReturn";
 
 interface Props {
   id: string;
@@ -16,7 +17,14 @@ interface Props {
   send(command: LiapTuiCommand): Promise<unknown>;
 }
 
-export function Ending({ id, view, you, send }: Props) {
+interface EndingProps extends Props {
+  /** This page saw the game end. */
+  sawEnd: boolean;
+  /** The rules lie over the page. */
+  reading: boolean;
+}
+
+export function Ending({ id, view, you, send, sawEnd, reading }: EndingProps) {
   const { result } = view;
   if (!result) return null;
   return (
@@ -35,6 +43,8 @@ export function Ending({ id, view, you, send }: Props) {
         </Link>
         <Deals view={view} />
       </footer>
+      {/* Whoever is invited to play again is not sent away. */}
+      {sawEnd && !view.rematch && <Return held={reading} />}
     </section>
   );
 }
@@ -146,6 +156,30 @@ function useOpener(rematch: string | null): string | undefined {
     };
   }, [client, rematch]);
   return name;
+}
+
+/** A line of words takes its place once it stopped: what somebody presses then stays under their finger. */
+function Return({ held }: { held: boolean }) {
+  const { left, stays, stay } = useReturn(held);
+  // A live region tells what comes into it, not what it was made with; and it tells it once, not each second.
+  const said = stays || left === FROM ? "" : "You go back to the tables in a minute. Any key or touch keeps you here.";
+  return (
+    <div className="row small quiet ending__return">
+      {stays ? (
+        "You stay at this table."
+      ) : (
+        <>
+          <span role="timer">Back to the tables in {left} s</span>
+          <button className="btn" onClick={stay}>
+            Stay
+          </button>
+        </>
+      )}
+      <span className="sr" role="status">
+        {said}
+      </span>
+    </div>
+  );
 }
 
 function Deals({ view }: { view: LiapTuiView }) {

@@ -20,6 +20,7 @@ import { Ending } from "./Ending";
 import { Table } from "./table/Table";
 import { Tutorial } from "./Tutorial";
 import { useNews } from "./useNews";
+import { useSawEnd } from "./useReturn";
 import { Waiting } from "./Waiting";
 import "./liap.css";
 
@@ -39,6 +40,7 @@ export default function LiapPage({ id }: { id: string }) {
   const title = view?.title || "Table";
   const you = view ? slotOf(view, me) : null;
   const send = useCallback((command: LiapTuiCommand) => handle.send(command), [handle]);
+  const sawEnd = useSawEnd(view?.phase);
   useNews(view, me);
   useEffect(() => {
     document.title = `${title}: Dormouse`;
@@ -86,7 +88,7 @@ export default function LiapPage({ id }: { id: string }) {
             {chat}
           </Waiting>
         )}
-        {view && over && <Ending id={id} view={view} you={you} send={send} />}
+        {view && over && <Ending {...{ id, view, you, send, sawEnd }} reading={learning} />}
         {view && view.phase !== "waiting" && (
           <Table
             key={looking ? "past" : "now"}

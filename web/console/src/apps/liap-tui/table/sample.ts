@@ -103,6 +103,25 @@ export function flipped(more: Partial<LiapTuiView> = {}): LiapTuiView {
   return sample({ seats, awaited: [], until: NOW + 5000, trick: trick(1, { required: 2, plays, winner: 4 }), ...more });
 }
 
+/** The reader has won. */
+export function over(more: Partial<LiapTuiView> = {}): LiapTuiView {
+  const result = { winners: [4], ranks: [2, 4, 3, 1], turns_won: [5, 3, 2, 6], perfect_rounds: [1, 0, 1, 2], rounds: 3, duration_ms: 600_000 };
+  const deals = [{ round: 1, seed: Array.from({ length: 32 }, () => 0) }];
+  return sample({ phase: "game_over", awaited: [], until: null, result, deals, ...more });
+}
+
+/** Before the start: Ana is the host, a bot and Bo sit there, and seat 4 is free. */
+export function waiting(more: Partial<LiapTuiView> = {}): LiapTuiView {
+  const seats = [
+    seat("Ana", 0, { host: true, hand_count: 0 }),
+    seat("Moss", 1, { level: "hard", principal: null, hand_count: 0 }),
+    seat("Bo", 2, { hand_count: 0 }),
+    null,
+  ];
+  const nothing = { you: null, round: 0, multiplier: 1, starter: null, reason: null, awaited: [], until: null, sheet: [], tricks: [] };
+  return sample({ phase: "waiting", seats, ...nothing, trick: trick(1), ...more });
+}
+
 /** What somebody without a seat sees. */
 export function watched(view: LiapTuiView): LiapTuiView {
   const seats = view.seats.map((it) => it && { ...it, hand: null });
