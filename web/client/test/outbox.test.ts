@@ -77,7 +77,7 @@ describe("a command", () => {
     const script = new Script().open();
     script.send();
     expect(script.after(14_999).sent).toEqual([]);
-    expect(script.after(1).sent).toEqual([frameOf(1)]);
+    expect(script.after(1).sent).toEqual([frameOf(1), { action: "ping", positions: {} }]);
   });
 
   it("is answered once: duplicates of an answer find nothing", () => {

@@ -140,7 +140,12 @@ describe("a refused subscription", () => {
   });
 
   it("is repeated if nobody answers", () => {
-    expect(new Script().open().watch().after(15_000).sent).toEqual([ask()]);
+    expect(new Script().open().watch().after(15_000).sent).toEqual([ask(), { action: "ping", positions: {} }]);
+  });
+
+  it("that nobody answers on a line without a pong shows that it is dead", () => {
+    const script = new Script().open().watch().after(15_000).after(10_000);
+    expect(script.of("disconnect")).toHaveLength(1);
   });
 });
 

@@ -214,6 +214,13 @@ impl Session {
         }
     }
 
+    /// Something has had no answer for so long that the line may be dead: a ping tells sooner than the next one in turn would.
+    pub(super) fn doubt_line(&mut self) {
+        if let Line::Open { pong_by: None, .. } = self.line {
+            self.ping();
+        }
+    }
+
     fn ping(&mut self) {
         let (now, every) = (self.now, self.ping_every());
         if let Line::Open { ping_at, pong_by, .. } = &mut self.line {

@@ -365,8 +365,12 @@ impl Session {
         match event {
             Event::Tick => {
                 self.tick_line();
+                let is_late = self.outbox.is_late(self.now) || self.subs.is_late(self.now);
                 self.tick_subs();
                 self.resend_late();
+                if is_late {
+                    self.doubt_line();
+                }
             }
             Event::Opened { line, token } if self.is_current(line) => self.on_opened(token),
             Event::Frame { line, frame } if self.is_current(line) => self.on_frame(frame),

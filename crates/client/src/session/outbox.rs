@@ -112,6 +112,11 @@ impl Outbox {
         Kept { owner, outbox, next_n, commands: commands.collect() }
     }
 
+    /// Whether a command has waited for its answer for too long.
+    pub(super) fn is_late(&self, now: Duration) -> bool {
+        self.commands.values().any(|command| command.answer_by.is_some_and(|by| by <= now))
+    }
+
     pub(super) fn deadline(&self) -> Option<Duration> {
         let of = |it: &Command| it.answer_by.or_else(|| Some(it.not_before).filter(|at| !at.is_zero()));
         self.commands.values().filter_map(of).min()

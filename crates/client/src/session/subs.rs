@@ -99,6 +99,11 @@ impl Subs {
         sub.answered.map(|seq| sub.position.map_or(seq, |held| held.seq.max(seq)))
     }
 
+    /// Whether a question has waited for its answer for too long.
+    pub(super) fn is_late(&self, now: Duration) -> bool {
+        self.0.values().any(|sub| matches!(sub.phase, Phase::Asked { at } if at + ANSWER <= now))
+    }
+
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.0.values().flat_map(|sub| [sub.drop_at, sub.ask_at()]).flatten().min()
     }

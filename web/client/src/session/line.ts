@@ -144,6 +144,12 @@ function isUp(line: Line): boolean {
   return line.at === "opening" || line.at === "greeting" || line.at === "open";
 }
 
+/** Something has had no answer for so long that the line may be dead: a ping tells sooner than the next one in turn would. */
+export function doubtLine(step: Step): void {
+  const { line } = step.s;
+  if (line.at === "open" && line.pongBy === null) ping(step, line);
+}
+
 function ping(step: Step, line: Line & { at: "open" }): void {
   const { now } = step.env;
   const frame = { action: "ping", positions: positionsOf(step) } as const;

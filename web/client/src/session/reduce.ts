@@ -4,7 +4,7 @@ import { localFault } from "../errors.js";
 import type { ServerFrame } from "../frames.js";
 import { ANSWER_MS } from "../limits.js";
 import {
-  checkLive, close, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWelcome,
+  checkLive, close, doubtLine, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWelcome,
   plug, tickLine, unplug,
 } from "./line.js";
 import { adopt, enqueue, isUnanswered, leaveSpent, onAccepted, onRejected, onSpent, onTaken, resendLate, show } from "./outbox.js";
@@ -61,10 +61,13 @@ function handle(step: Step, input: Input): void {
       return close(step);
     case "network":
       return onNetwork(step, input.online);
-    case "tick":
+    case "tick": {
       tickLine(step);
+      const late = isLate(step.s, step.env.now);
       tickSubs(step);
-      return resendLate(step);
+      resendLate(step);
+      return late ? doubtLine(step) : undefined;
+    }
     case "opened":
       return isCurrent(step, input.number) ? onOpened(step, input.token) : undefined;
     case "frame":
@@ -160,3 +163,8 @@ function commandDeadlines({ line, outbox }: SessionState): number[] {
   });
 }
 
+/** Whether something has waited for its answer for too long. */
+function isLate({ outbox, subs }: SessionState, now: number): boolean {
+  const commands = outbox.commands.some((command) => command.phase === "sent" && command.answerBy <= now);
+  return commands || [...subs.values()].some((sub) => sub.phase === "asked" && sub.askedAt + ANSWER_MS <= now);
+}

@@ -115,7 +115,21 @@ fn a_command_is_asked_again_on_a_line_that_lives_but_does_not_answer() {
     script.open();
     script.send(json!(1));
     assert!(script.after(limits::ANSWER - Duration::from_millis(1)).sent().is_empty());
-    assert_eq!(script.after(Duration::from_millis(1)).sent(), [command(1, json!(1))]);
+    assert_eq!(
+        script.after(Duration::from_millis(1)).sent(),
+        [command(1, json!(1)), json!({ "action": "ping", "positions": {} })]
+    );
+    script.frame(json!({ "type": "pong", "behind": {} }));
+    assert_eq!(script.after(limits::PONG).did(), "", "it lives");
+}
+
+#[test]
+fn a_line_on_which_nothing_is_answered_is_dead_before_the_next_ping_in_turn() {
+    let mut script = Script::new();
+    script.open();
+    script.send(json!(1));
+    script.after(limits::ANSWER);
+    assert_eq!(script.after(limits::PONG).did(), "disconnect 1");
 }
 
 #[test]

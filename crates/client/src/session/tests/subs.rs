@@ -192,7 +192,7 @@ fn a_refusal_without_as_is_of_what_waits_and_if_nothing_does_ends_nothing() {
 fn a_subscription_that_nobody_answers_is_asked_for_again() {
     let mut script = Script::new();
     script.open().subscribe(As::View, From::Now);
-    assert_eq!(script.after(limits::ANSWER).sent(), [ask("view")]);
+    assert_eq!(script.after(limits::ANSWER).sent(), [ask("view"), json!({ "action": "ping", "positions": {} })]);
 }
 
 #[test]
