@@ -26,6 +26,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("arcade", &["dormouse", "liap-tui", "todo"]),
     // Anything; nothing uses it.
     ("dormouse-bench", &["*"]),
+    ("dormouse-sim", &["*"]),
 ];
 
 /// Compatible with MIT OR Apache-2.0.

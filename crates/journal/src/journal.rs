@@ -151,6 +151,12 @@ pub enum ReadError {
 /// `Ok` sees the run; a reader that started before may not.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
+    /// Whether other hosts may write to it. Then what a host knows of an actor may be old, and before it refuses an input on that it asks for
+    /// the head.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Append a run if the journal stands exactly at `run.expected` (epoch, seq and hash).
     ///
     /// Of several runs that race for one place exactly one is committed. A run that finds *itself* at its place (same head after it) is committed:

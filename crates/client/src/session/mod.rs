@@ -144,7 +144,8 @@ pub enum Effect {
         /// The history before it is not the actor's any more.
         reset: bool,
     },
-    /// Events came; never one twice, but for what a later listener asked to hear again.
+    /// Events came. Some may have come before: after a question that was asked twice, or because a later listener wants them. Whoever listens
+    /// knows how far it has heard.
     Events {
         /// `kind/id`.
         actor: Arc<str>,

@@ -180,6 +180,22 @@ impl Owner {
         watch.outlet.push(Outgoing::Frame(frame.text().into()));
     }
 
+    /// Inputs were refused on what this host knows, and nothing is under way that would tell whether that is old. Somebody else may have taken
+    /// such an input already, when this client asked there and heard no answer: refusing it now would be a lie.
+    pub(super) async fn confirm(&mut self) {
+        let items = std::mem::take(&mut self.unconfirmed);
+        match self.shared.journal.head(&self.address).await {
+            Ok(head) if head.unwrap_or(Head::start(self.durable.epoch)) == self.durable => {
+                items.into_iter().for_each(|item| self.let_out(item, &[]));
+            }
+            Ok(_) => self.decide_again(items).await,
+            Err(error) => {
+                let failure = crate::read::unreadable(&self.shared, &self.address, error);
+                items.into_iter().for_each(|item| refuse(item.question().0, &self.actor, &failure));
+            }
+        }
+    }
+
     /// The expected state is void: load what the journal has and decide everything again, in the order in which it came.
     async fn decide_again(&mut self, items: Vec<Item>) {
         let mut again: VecDeque<Item> = items.into();

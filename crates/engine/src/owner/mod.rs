@@ -87,6 +87,8 @@ pub(crate) struct Owner {
     retry_at: Instant,
     /// The state could not be read back; nothing can be decided on what is left.
     broken: Option<Failure>,
+    /// Refused on a state that may be old.
+    unconfirmed: Vec<Item>,
     /// What is decided goes its way; then nothing more is taken.
     is_damaged: bool,
 }
@@ -196,6 +198,7 @@ impl Owner {
             may_be_behind: false,
             retry_at: now,
             broken: None,
+            unconfirmed: Vec::new(),
             is_damaged: false,
         }
     }
@@ -214,7 +217,12 @@ impl Owner {
         let timer = tokio::time::sleep_until(self.timer());
         tokio::pin!(timer);
         loop {
-            if self.is_damaged && self.append.is_none() && self.next.items.is_empty() && self.waiting.is_empty() {
+            if self.is_damaged
+                && self.append.is_none()
+                && self.next.items.is_empty()
+                && self.waiting.is_empty()
+                && self.unconfirmed.is_empty()
+            {
                 self.broken.get_or_insert(Code::Quarantined.into());
             }
             if self.append.is_none()
@@ -254,6 +262,12 @@ impl Owner {
     async fn go_on(&mut self) -> bool {
         if self.machine.is_spoiled() {
             Box::pin(self.recover_from_spoiled()).await;
+            if self.broken.is_some() {
+                return false;
+            }
+        }
+        if !self.unconfirmed.is_empty() && self.append.is_none() && !self.next.has_commits() {
+            Box::pin(self.confirm()).await;
             if self.broken.is_some() {
                 return false;
             }
@@ -416,6 +430,8 @@ impl Owner {
             self.next.items.push(item);
         } else if let Some(in_flight) = &mut self.in_flight {
             in_flight.items.push(item);
+        } else if self.shared.journal.is_shared() && item.is_refused() {
+            self.unconfirmed.push(item);
         } else {
             self.let_out(item, &[]);
         }
@@ -492,12 +508,13 @@ impl Owner {
             return self.append.is_none()
                 && !self.next.has_commits()
                 && self.waiting.is_empty()
+                && self.unconfirmed.is_empty()
                 && self.mailbox.is_empty();
         }
         let idle = self.last_input.elapsed() >= limits::IDLE;
         let wakes_soon = self.next_wake_in().is_some_and(|delay| delay < limits::WAKE_SOON);
         let busy = self.append.is_some() || self.next.has_commits() || !self.owed.is_empty();
-        let busy = busy || self.absent_until.is_some() || !self.waiting.is_empty();
+        let busy = busy || self.absent_until.is_some() || !self.waiting.is_empty() || !self.unconfirmed.is_empty();
         idle && !wakes_soon && !busy && self.mailbox.is_empty()
     }
 

@@ -49,6 +49,11 @@ pub(crate) enum Item {
 }
 
 impl Item {
+    /// Whether an input was refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Self::Input { verdict: Verdict::Refused(_), .. })
+    }
+
     /// What was asked, and how often an answer was worked out in vain.
     pub(crate) fn question(self) -> (Message, u32) {
         match self {

@@ -167,6 +167,10 @@ impl Line {
 
 #[async_trait]
 impl Journal for Line {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn append(&self, run: Run) -> Result<(), AppendError> {
         if self
             .disk
