@@ -6,8 +6,9 @@ SHELL := bash
 
 PORT ?= 7878
 DATA ?= .demo
+SEEDS ?= 200
 
-.PHONY: help demo test check web generate rust-test web-test e2e bench pictures tools clean
+.PHONY: help demo test check web generate rust-test web-test e2e sim bench pictures tools clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +25,7 @@ test: tools web ## Run every check and test
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
+	$(MAKE) --no-print-directory sim
 	$(MAKE) --no-print-directory e2e
 
 check: tools ## The fast loop: formatting, lints, unit tests
@@ -56,6 +58,9 @@ generate: web/tools/node_modules/.installed ## Write what is generated: document
 e2e: web ## Drive the real page and the real binary with a browser
 	cargo build --locked -p arcade
 	cd web && npm run e2e
+
+sim: tools web ## Play the whole engine with faults from seeds (SEEDS=200, or HOURS=…)
+	cargo run --release --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
 
 bench: tools web ## Measure speed and memory beside raw baselines on this machine
 	cargo build --release --locked -p dormouse-bench
