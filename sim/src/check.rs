@@ -160,6 +160,8 @@ fn promises(player: &Player, stories: &BTreeMap<Address, Story>, found: &mut Fou
                     format!("FENCED: {what}: {position}")
                 });
             }
+            // The client says itself that it cannot know.
+            Some((_, Err(name))) if name == "unknown_outcome" => {}
             // What was put on two lines and refused on one may be taken on the other, if that delivers it when the rules have come to like it.
             Some((_, Err(_))) if sent.transmitted > 1 && at.is_some() => found.overtaken += 1,
             Some((_, Err(name))) => {

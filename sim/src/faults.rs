@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::{chance::Chance, play::Stage};
 
 /// How often each kind of thing has gone wrong.
-pub type Counts = BTreeMap<&'static str, u64>;
+pub type Counts = BTreeMap<String, u64>;
 
 /// What sets something right again.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@
 //!
 //! Absent: SQLite (its power losses have a simulation of their own), HTTP, event streams.
 
+pub mod apart;
 pub mod chance;
 pub mod check;
 pub mod client;

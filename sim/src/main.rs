@@ -10,7 +10,12 @@ use std::{
 };
 
 use clap::Parser;
-use dormouse_sim::{Report, Setup, faults::Counts, shrink::shrink, simulate};
+use dormouse_sim::{
+    Report, Setup,
+    apart::{ALONE, alone, apart},
+    faults::Counts,
+    shrink::shrink,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -43,13 +48,26 @@ impl Options {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((ALONE, rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return match alone(rest) {
+            Some(report) => {
+                println!("{report}");
+                ExitCode::SUCCESS
+            }
+            None => ExitCode::FAILURE,
+        };
+    }
     let options = Options::parse();
     let since = Instant::now();
     let mut reports = play(&options);
     reports.sort_by_key(|report| report.seed);
     twice(&options, &mut reports);
+    for report in &reports {
+        report.violations.iter().for_each(|violation| eprintln!("seed {}: {violation}", report.seed));
+    }
     if let Some(failed) = reports.iter().find(|report| !report.violations.is_empty()) {
-        tell_failure(&options, failed);
+        tell_shortest(&options, failed);
     }
     tell(&reports, since.elapsed())
 }
@@ -68,7 +86,7 @@ fn play(options: &Options) -> Vec<Report> {
             if !wanted(seed) {
                 return;
             }
-            let report = simulate(&options.setup(seed));
+            let report = apart(&options.setup(seed));
             simulated.fetch_add(report.simulated.as_millis() as u64, Ordering::Relaxed);
             reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
             bar.inc(1);
@@ -93,18 +111,15 @@ fn progress(total: u64) -> ProgressBar {
 /// DETERMINISTIC: the first seed again gives the same trace.
 fn twice(options: &Options, reports: &mut [Report]) {
     if let Some(first) = reports.first_mut() {
-        let again = simulate(&options.setup(first.seed));
+        let again = apart(&options.setup(first.seed));
         if again.digest != first.digest {
             first.violations.push(format!("DETERMINISTIC: seed {} gave another trace", first.seed));
         }
     }
 }
 
-fn tell_failure(options: &Options, failed: &Report) {
-    for violation in &failed.violations {
-        eprintln!("seed {}: {violation}", failed.seed);
-    }
-    eprintln!("looking for the shortest schedule that fails so");
+fn tell_shortest(options: &Options, failed: &Report) {
+    eprintln!("looking for the shortest schedule that fails as seed {} does", failed.seed);
     let (setup, report) = shrink(&options.setup(failed.seed), failed);
     for violation in &report.violations {
         eprintln!("  {violation}");
@@ -120,7 +135,7 @@ fn tell(reports: &[Report], took: Duration) -> ExitCode {
     let simulated: Duration = reports.iter().map(|report| report.simulated).sum();
     let mut faults = Counts::new();
     for (name, count) in reports.iter().flat_map(|report| &report.faults) {
-        *faults.entry(name).or_default() += count;
+        *faults.entry(name.clone()).or_default() += count;
     }
     let failed: Vec<u64> =
         reports.iter().filter(|report| !report.violations.is_empty()).map(|report| report.seed).collect();

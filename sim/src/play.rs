@@ -11,7 +11,7 @@ use std::{
 use dormouse_client::Status;
 use dormouse_core::{Address, Principal, Time, Viewer};
 use dormouse_journal::{Index, LocalHints, MemoryStore};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::{io::DuplexStream, sync::mpsc, time::Instant};
@@ -54,7 +54,7 @@ impl Setup {
 }
 
 /// What came of one seed.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Report {
     pub seed: u64,
     pub simulated: Duration,
@@ -121,20 +121,25 @@ impl Dial for Net {
     }
 }
 
-/// Play this.
-pub fn simulate(setup: &Setup) -> Report {
-    let (seed, setup) = (setup.seed, setup.clone());
+/// Play this, here. The trace is that of the seed if this is the first thing that this process does: libraries set some things up once for a
+/// process, and tokio counts the runtimes that there were. See [`crate::apart`].
+pub fn simulate(setup: Setup) -> Report {
+    let seed = setup.seed;
     // A thread of its own: what the standard library draws once for each thread must come from the seed, too.
     let run = move || {
         entropy::seed(seed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(Stage::play(setup))
     };
-    std::thread::Builder::new().stack_size(8 << 20).spawn(run).expect("a thread").join().unwrap_or_else(|_| Report {
-        seed,
-        violations: vec!["the simulation panicked".into()],
-        ..Report::default()
-    })
+    let played = std::thread::Builder::new().stack_size(8 << 20).spawn(run).expect("a thread").join();
+    played.unwrap_or_else(|_| Report::broken(seed, "PANIC: the simulation panicked"))
+}
+
+impl Report {
+    /// Of a simulation that has none.
+    pub fn broken(seed: u64, why: &str) -> Self {
+        Self { seed, violations: vec![why.to_owned()], ..Self::default() }
+    }
 }
 
 impl Stage {
@@ -156,7 +161,7 @@ impl Stage {
         let Found { violations: found, acknowledged, commits, checks, overtaken } =
             check::check(&stage.store, &stage.players).await;
         violations.extend(found);
-        stage.counts.insert("refusals_overtaken", overtaken);
+        stage.counts.insert("refusals_overtaken".into(), overtaken);
         stage.report(seed, violations, (acknowledged, commits, checks))
     }
 
@@ -343,7 +348,7 @@ impl Stage {
             ("store_unavailable", &self.tally.unavailable),
             ("append_conflicts", &self.tally.conflicts),
         ] {
-            faults.insert(name, count.load(Ordering::Relaxed));
+            faults.insert(name.into(), count.load(Ordering::Relaxed));
         }
         let digest = self.trace.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let simulated = self.began.elapsed();
@@ -362,7 +367,7 @@ impl Stage {
 
     pub fn count(&mut self, what: &'static str) {
         self.note(|_| what.to_owned());
-        *self.counts.entry(what).or_default() += 1;
+        *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
     /// False if it does not run.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
+    apart::apart,
     faults,
-    play::{Report, Setup, simulate},
+    play::{Report, Setup},
 };
 
 /// Shorter than this nothing has time to go wrong.
@@ -15,7 +16,7 @@ pub fn shrink(failing: &Setup, report: &Report) -> (Setup, Report) {
     let (mut setup, mut report) = (failing.clone(), report.clone());
     let wanted = invariants(&report);
     let mut try_it = |tried: Setup, setup: &mut Setup| {
-        let again = simulate(&tried);
+        let again = apart(&tried);
         let fails = invariants(&again).iter().any(|name| wanted.contains(name));
         if fails {
             (*setup, report) = (tried, again);

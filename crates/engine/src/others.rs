@@ -10,6 +10,7 @@ pub(crate) async fn run(engine: Engine) {
     let mut others = engine.shared.hints.listen();
     loop {
         let hint = tokio::select! {
+            biased;
             hint = others.next() => hint,
             () = engine.shared.drained() => return,
             () = engine.shared.died() => return,

@@ -19,6 +19,7 @@ pub(crate) async fn run(engine: Engine) {
             Err(error) => engine.shared.note_store_error(&error),
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(limits::WAKE_POLL) => {}
             () = engine.shared.drained() => return,
             () = engine.shared.died() => return,

@@ -15,6 +15,7 @@ pub(crate) async fn run(engine: Engine) {
     while !engine.shared.is_draining() && !engine.shared.is_dead() {
         poke_due(&engine, &mut poked).await;
         tokio::select! {
+            biased;
             () = tokio::time::sleep(limits::WAKE_POLL) => {}
             () = engine.shared.drained() => {}
             () = engine.shared.died() => {}

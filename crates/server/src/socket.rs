@@ -197,6 +197,14 @@ async fn hello<T: Stream>(socket: &mut Socket<T>) -> Result<(String, Option<Outb
     }
 }
 
+/// What a connection does next.
+enum Turn {
+    Leave,
+    Check,
+    Write,
+    Read(Heard),
+}
+
 /// From `welcome` to the end; returns how it is to end.
 async fn converse<T: Stream>(
     host: &Host,
@@ -210,21 +218,32 @@ async fn converse<T: Stream>(
     // One timer for the whole connection, moved only when it has run out.
     let check = tokio::time::sleep(connection.until_check());
     tokio::pin!(check);
+    // In turn, so that neither a room in uproar nor a busy client keeps the other waiting; and not by chance, so that a simulation can be
+    // played again.
+    let mut writes_first = false;
     let parting = loop {
-        // Not biased: neither a room in uproar nor a busy client keeps the others waiting.
-        let turn = tokio::select! {
-            () = outbound.ready() => flush(socket, &outbound).await,
-            message = socket.next() => {
+        writes_first = !writes_first;
+        let next = tokio::select! {
+            biased;
+            () = &mut left => Turn::Leave,
+            () = &mut check => Turn::Check,
+            () = outbound.ready(), if writes_first => Turn::Write,
+            message = socket.next() => Turn::Read(message),
+            () = outbound.ready(), if !writes_first => Turn::Write,
+        };
+        let turn = match next {
+            Turn::Leave => Err(Code::Draining.into()),
+            Turn::Write => flush(socket, &outbound).await,
+            Turn::Read(message) => {
                 heard = Instant::now();
                 take(message, socket, &mut connection, &outbound).await
             }
-            () = &mut check => {
+            Turn::Check => {
                 check.as_mut().reset(Instant::now() + connection.until_check());
                 let silent = heard.elapsed() >= limits::SILENCE_MAX;
                 let stands = if silent { Err(Code::Timeout.into()) } else { connection.check() };
                 stands.map_err(Parting::Said)
             }
-            () = &mut left => Err(Code::Draining.into()),
         };
         if let Err(parting) = turn {
             break parting;

@@ -107,6 +107,7 @@ async fn keep(shared: Arc<Shared>, of: KindOf, lists: Arc<OfKind>) {
         match lists.turn(Instant::now()) {
             Turn::Read(key) => read(&shared, &of, &lists, &key).await,
             Turn::Wait(until) => tokio::select! {
+                biased;
                 () = lists.stirred() => {}
                 () = tokio::time::sleep_until(until) => {}
                 () = shared.drained() => {}

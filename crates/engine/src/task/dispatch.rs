@@ -21,6 +21,7 @@ pub(crate) async fn run(engine: Engine) {
             continue;
         }
         tokio::select! {
+            biased;
             () = engine.shared.tasks_opened.notified() => {}
             () = tokio::time::sleep(ROUND) => {}
             () = engine.shared.drained() => {}
@@ -59,6 +60,7 @@ async fn lease_some(engine: &Engine, places: &Arc<Semaphore>) -> bool {
 /// One of the places, unless the host leaves before one is free.
 async fn a_place(engine: &Engine, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     tokio::select! {
+        biased;
         place = places.clone().acquire_owned() => place.ok(),
         () = engine.shared.drained() => None,
         () = engine.shared.died() => None,
