@@ -59,7 +59,8 @@ e2e: web ## Drive the real page and the real binary with a browser
 	cargo build --locked -p arcade
 	cd web && npm run e2e
 
-sim: tools ## Play the whole engine with faults from seeds (SEEDS=200, or HOURS=…)
+sim: tools ## Find planted bugs, then play the whole engine with faults from seeds (SEEDS=200, or HOURS=…)
+	cargo run --release --locked -p dormouse-sim -- --planted 40
 	cargo run --release --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
 
 bench: tools web ## Measure speed and memory beside raw baselines on this machine

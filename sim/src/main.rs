@@ -1,5 +1,7 @@
 //! `sim`: simulations from seeds, and what they found.
 
+mod planted;
+
 use std::{
     process::ExitCode,
     sync::{
@@ -39,11 +41,14 @@ struct Options {
     /// What does not go wrong, by the names that the report has.
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
+    /// Plant each bug in turn instead, and see that it is found within this many seeds.
+    #[arg(long)]
+    planted: Option<u64>,
 }
 
 impl Options {
     fn setup(&self, seed: u64) -> Setup {
-        Setup { seed, rough: Duration::from_millis(self.rough_ms), without: self.without.clone() }
+        Setup { seed, rough: Duration::from_millis(self.rough_ms), without: self.without.clone(), bug: None }
     }
 }
 
@@ -59,6 +64,9 @@ fn main() -> ExitCode {
         };
     }
     let options = Options::parse();
+    if let Some(within) = options.planted {
+        return planted::find_all(within);
+    }
     let since = Instant::now();
     let mut reports = play(&options);
     reports.sort_by_key(|report| report.seed);

@@ -9,7 +9,10 @@ use std::{
 };
 
 use dormouse_client::Status;
-use dormouse_core::{Address, Principal, Time, Viewer};
+use dormouse_core::{
+    Address, Principal, Time, Viewer,
+    planted::{Bug, plant},
+};
 use dormouse_journal::{Index, LocalHints, MemoryStore};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,12 +47,14 @@ pub struct Setup {
     pub rough: Duration,
     /// What does not go wrong: names of `faults::kinds`.
     pub without: Vec<String>,
+    /// A bug that is there.
+    pub bug: Option<Bug>,
 }
 
 impl Setup {
     /// All of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, rough: Duration::from_secs(60), without: Vec::new() }
+        Self { seed, rough: Duration::from_secs(60), without: Vec::new(), bug: None }
     }
 }
 
@@ -143,7 +148,8 @@ impl Report {
 }
 
 impl Stage {
-    async fn play(Setup { seed, rough, without }: Setup) -> Report {
+    async fn play(Setup { seed, rough, without, bug }: Setup) -> Report {
+        plant(bug);
         let (came, mut coming) = mpsc::unbounded_channel();
         let mut stage = Self::new(seed, without, &came).await;
         stage.begin();

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod machine;
 pub mod outbox;
 pub mod patch;
+pub mod planted;
 pub mod position;
 pub mod record;
 pub mod rules;

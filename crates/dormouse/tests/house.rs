@@ -114,6 +114,18 @@ fn everybody_depends_on_whom_they_may() {
 }
 
 #[test]
+fn nobody_but_the_simulation_plants_bugs() {
+    let metadata = metadata();
+    let plants = |package: &&Value| {
+        let mut features =
+            package["dependencies"].as_array().unwrap().iter().flat_map(|it| it["features"].as_array().unwrap());
+        features.any(|feature| feature == "planted")
+    };
+    let planting: Vec<&str> = ours(&metadata).into_iter().filter(plants).map(|package| text(package, "name")).collect();
+    assert_eq!(planting, ["dormouse-sim"]);
+}
+
+#[test]
 fn the_core_reaches_no_clock_and_no_socket() {
     let reached = reached(&metadata(), "dormouse-core");
     let found: Vec<_> = NOT_IN_CORE.iter().filter(|name| reached.contains(**name)).collect();

@@ -2,6 +2,7 @@
 //!
 //! The loop reads at the pace of its viewer: a slow one costs the journal a read and the actor nothing, and no event is ever dropped.
 
+use dormouse_core::planted::{Bug, planted};
 use std::{future::Future, sync::Arc};
 
 use dormouse_core::{
@@ -120,7 +121,8 @@ impl Follower<'_> {
         let over = retired && after == head.seq;
         let kind = if over { Resumed::Gone } else { kind };
         self.outlet.push(Outgoing::Frame(resumed_events(&self.actor, kind, head.position())));
-        Ok((!over).then_some(after))
+        let missed = u64::from(planted(Bug::SkippedEvent) && matches!(from, From::After(_)));
+        Ok((!over).then_some(after + missed))
     }
 
     fn refuse(&self, action: Option<Action>, failure: &Failure) {

@@ -7,6 +7,7 @@ use crate::{
     hash::Hash,
     limits::OUTBOX_AHEAD_MAX,
     outbox::{CommandId, Known},
+    planted::{Bug, planted},
     position::Position,
     record::Parked,
     sight::Viewer,
@@ -21,7 +22,7 @@ impl Machine {
             Stimulus::Command { by, id: Some(id), command } => self.answered_before(by, id, body_hash(command), now),
             Stimulus::Wake { key, due } => Ok(self.wake_is_over(key, *due).then_some(Decision::Nothing)),
             Stimulus::Report { key, opened, .. } => {
-                let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened);
+                let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened) || planted(Bug::OutcomeTwice);
                 if is_open { Ok(None) } else { Err(Code::Stale.into()) }
             }
             // Back before anybody missed them.
@@ -73,6 +74,7 @@ impl Machine {
                 Err(Failure::new(Code::BadCommandId, "this outbox is stamped in the future; take that of `welcome`"))
             }
             Known::New => Ok(None),
+            Known::Before { .. } if planted(Bug::Forgetful) => Ok(None),
             Known::Before { seq, tag } => Ok(Some(Decision::Before(self.place(seq, tag)))),
             Known::OtherBody => Err(Code::IdempotencyMismatch.into()),
             Known::TooOld => Err(Code::UnknownCommandAge.into()),

@@ -8,6 +8,7 @@ mod present;
 mod stimulus;
 mod upkeep;
 
+use crate::planted::{Bug, planted};
 use std::{
     borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -155,7 +156,7 @@ impl Machine {
 
     /// The wake that has been due for longest, if any is due at `now`.
     pub fn due(&self, now: Time) -> Option<Stimulus> {
-        if self.upkeep.wake.is_none_or(|wake| wake > now) {
+        if planted(Bug::DeafToWakes) || self.upkeep.wake.is_none_or(|wake| wake > now) {
             return None;
         }
         let agenda = self.guarded(|rules| rules.agenda()).ok()?;

@@ -1,5 +1,6 @@
 //! An owner before the journal: handing runs over, and what each outcome means for those who wait.
 
+use dormouse_core::planted::{Bug, planted};
 use std::{collections::VecDeque, sync::Arc};
 
 use dormouse_core::{
@@ -57,6 +58,12 @@ impl Owner {
                 tracing::debug!(address = %self.address, at = %head.position(), "somebody else's commit came first");
                 self.shared.meters.rebased.increment(1);
                 Box::pin(self.decide_again(in_flight.items)).await;
+            }
+            Err(AppendError::Unknown(_)) if planted(Bug::UnknownIsCommitted) => self.committed(*in_flight),
+            Err(AppendError::Unknown(_)) if planted(Bug::UnknownIsRefused) => {
+                let refused = Failure::from(Code::Forbidden);
+                in_flight.items.into_iter().for_each(|item| refuse(item.question().0, &self.actor, &refused));
+                Box::pin(self.decide_again(Vec::new())).await;
             }
             Err(AppendError::Unknown(error)) => {
                 tracing::warn!(address = %self.address, %error, "unknown outcome; putting the same run again");

@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use dormouse_core::planted::{Bug, planted};
 use dormouse_core::{
     Address, Code, Failure, Kind, Machine, Sight, Stimulus,
     frame::{Action, etag, server::ServerFrame},
@@ -477,7 +478,7 @@ impl Owner {
     }
 
     fn next_wake_in(&self) -> Option<Duration> {
-        self.machine.next_wake().map(|due| due.since(self.now()))
+        self.machine.next_wake().filter(|_| !planted(Bug::DeafToWakes)).map(|due| due.since(self.now()))
     }
 
     /// When to look around even if nothing happens.

@@ -1,5 +1,6 @@
 //! Who watches an actor, grouped by what they may know: one view, one diff and one frame for each sight.
 
+use dormouse_core::planted::{Bug, planted};
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
@@ -211,7 +212,8 @@ impl WatchTable {
     }
 
     fn prepare_sight(&mut self, machine: &Machine, actor: &Arc<str>, sight: Sight, newcomers: bool) -> Option<Publish> {
-        let view = match bounded_view(machine, &sight) {
+        let shown = if planted(Bug::OpenHands) { &Sight::All } else { &sight };
+        let view = match bounded_view(machine, shown) {
             Ok(view) => Bytes::from(view),
             Err(failure) => {
                 tracing::error!(%actor, %failure, "the view of a sight cannot be shown");

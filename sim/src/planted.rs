@@ -1,0 +1,46 @@
+//! Every planted bug must be found, by the invariant that it breaks.
+
+use std::process::ExitCode;
+
+use dormouse_core::planted::Bug;
+use dormouse_sim::{Setup, apart::apart};
+use serde_json::json;
+
+/// The invariants that this bug may break; the first is what it is planted for.
+fn breaks(bug: Bug) -> &'static [&'static str] {
+    match bug {
+        Bug::UnknownIsCommitted => &["ACK-DURABLE"],
+        Bug::UnknownIsRefused => &["NO-PHANTOM"],
+        Bug::Forgetful => &["IDEMPOTENT"],
+        Bug::SkippedEvent => &["RESUME-EXACT"],
+        Bug::OpenHands => &["VIEW-SECRECY"],
+        Bug::DeafToWakes => &["TIMER-ONCE-PLUS"],
+        Bug::OutcomeTwice => &["EFFECT-OBSERVED-ONCE"],
+        Bug::NeverAskedAgain => &["LIVE-AFTER-HEAL"],
+    }
+}
+
+/// Plant each bug and play up to `within` seeds. The last line is JSON.
+pub(crate) fn find_all(within: u64) -> ExitCode {
+    let mut missed = Vec::new();
+    for (name, bug) in Bug::ALL {
+        match find(bug, within) {
+            Some((seed, violation)) => println!("{name}: found by seed {seed}: {violation}"),
+            None => {
+                println!("{name}: not found within {within} seeds");
+                missed.push(name);
+            }
+        }
+    }
+    println!("{}", json!({ "planted": Bug::ALL.len(), "missed": missed }));
+    if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The first seed that finds it, and how.
+fn find(bug: Bug, within: u64) -> Option<(u64, String)> {
+    (1..=within).find_map(|seed| {
+        let report = apart(&Setup { bug: Some(bug), ..Setup::new(seed) });
+        let is_it = |violation: &&String| breaks(bug).iter().any(|name| violation.starts_with(name));
+        report.violations.iter().find(is_it).map(|violation| (seed, violation.chars().take(120).collect()))
+    })
+}
