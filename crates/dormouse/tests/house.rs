@@ -27,6 +27,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     // Anything; nothing uses it.
     ("dormouse-bench", &["*"]),
     ("dormouse-sim", &["*"]),
+    ("dormouse-power", &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine"]),
 ];
 
 /// Compatible with MIT OR Apache-2.0.

@@ -6,9 +6,12 @@
 //!
 //! Absent: a cache of records (SQLite's pages are one), checks of hashes (whoever loads an actor does that), repair.
 
+mod absent;
+mod closing;
 mod convert;
 mod failure;
 mod history;
+mod inherit;
 mod lock;
 mod packed;
 mod reader;
@@ -18,8 +21,10 @@ mod store;
 mod tails;
 mod writer;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
+#[doc(hidden)]
+pub use inherit::Vfs;
 pub use store::{SqliteStore, Stats};
 
 /// Bounds of a store, with defaults that were measured (`examples/append_rate.rs`). Tests lower them to reach them.
@@ -41,6 +46,9 @@ pub struct Options {
     pub wal_pages_max: u32,
     /// Pages of the file, after which it counts as full; for tests.
     pub page_count_max: Option<u32>,
+    /// The file system that SQLite is given instead of the system's: for tests that cut its power.
+    #[doc(hidden)]
+    pub vfs: Option<Arc<dyn Vfs>>,
 }
 
 impl Default for Options {
@@ -54,6 +62,7 @@ impl Default for Options {
             settle_rows_min: 64,
             wal_pages_max: 16_000,
             page_count_max: None,
+            vfs: None,
         }
     }
 }
@@ -67,7 +76,7 @@ pub enum OpenError {
          (the lock ends with the process that holds it, so `lock` need never be deleted)"
     )]
     Locked(PathBuf),
-    /// The directory cannot be made, or its lock not be opened.
+    /// The directory cannot be made, its lock not be opened, or what is in it not be made durable.
     #[error("{dir} cannot be used as a data directory")]
     Directory {
         /// Which one.
@@ -81,6 +90,11 @@ pub enum OpenError {
     /// The linked SQLite may corrupt the file.
     #[error("SQLite {0} may corrupt the data (WAL reset bug); 3.51.3 or newer is needed")]
     OldSqlite(String),
+    /// SQLite fell back to another kind of journal, with which a commit that was told to be durable may be undone by a power cut.
+    #[error(
+        "SQLite cannot keep a write-ahead log there (its journal is `{0}`); use a local disk, or start again if the disk had failed"
+    )]
+    NoWal(String),
     /// The log or the tables that a start reads are damaged.
     #[error("the data is damaged where every actor needs it; restore a backup")]
     Damaged(#[source] rusqlite::Error),

@@ -7,8 +7,8 @@ use dormouse_journal::index::{ACTIVITY_BUCKET_MS, ACTIVITY_KEPT, Counts};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
-    OpenError,
-    convert::{address_at, epoch_at, hash_at, int, nat_at, time_at},
+    OpenError, absent, closing,
+    convert::{address_at, epoch_at, hash_at, int, nat_at, texts, time_at},
     tails::{Listed, LogRow, Shared, Tail, Tails},
     writer::{Log, Slot, time_of},
 };
@@ -29,6 +29,8 @@ fn recover_rows(conn: &Connection) -> rusqlite::Result<(Shared, Log)> {
     while let Some(row) = rows.next()? {
         scan.take(conn, row)?;
     }
+    let live = scan.owners.values().flatten().map(|(_, tail)| tail.rows.len()).sum();
+    closing::check(conn, live, scan.log.next_id() - 1)?;
     Ok(scan.finish())
 }
 
@@ -62,6 +64,9 @@ struct Scan {
 impl Scan {
     fn take(&mut self, conn: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
         let (id, actor): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if id != self.log.next_id() {
+            return Err(absent::corrupt("a row of the log is missing"));
+        }
         let (first, last) = (nat_at(row, 2)?, nat_at(row, 3)?);
         if let std::collections::hash_map::Entry::Vacant(owner) = self.owners.entry(actor) {
             owner.insert(owner_of(conn, actor)?);
@@ -103,7 +108,20 @@ fn owner_of(conn: &Connection, actor: i64) -> rusqlite::Result<Option<(Address, 
         let tail = Tail { id: actor, head, updated, listed, rows: Vec::new() };
         Ok((address_at(row, 0)?, tail))
     };
-    conn.prepare_cached(&sql)?.query_row(params![actor], read).optional()
+    let owner = conn.prepare_cached(&sql)?.query_row(params![actor], read).optional()?;
+    owner.map(|(address, tail)| check_name(conn, actor, &address).map(|()| (address, tail))).transpose()
+}
+
+/// Whoever asks for an actor finds it by its name in the index. If its row has another name, the row is damaged: its tail would be kept
+/// under that name, and who asks would be told of the actor without it.
+fn check_name(conn: &Connection, actor: i64, address: &Address) -> rusqlite::Result<()> {
+    let sql = "SELECT id FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3";
+    let found: Option<i64> = conn.prepare_cached(sql)?.query_row(texts(address), |row| row.get(0)).optional()?;
+    if found == Some(actor) {
+        Ok(())
+    } else {
+        Err(absent::corrupt("an actor's row and its index have different names"))
+    }
 }
 
 /// The head after this run, which must follow the one before.

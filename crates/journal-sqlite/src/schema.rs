@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
-use crate::OpenError;
+use crate::{OpenError, Options};
 
 /// Raised when older programs could no longer read the file.
 pub(crate) const SCHEMA: i64 = 1;
@@ -69,6 +69,7 @@ DROP INDEX IF EXISTS tasks_by_free;
 DROP INDEX IF EXISTS actors_by_change;
 DROP INDEX IF EXISTS actors_of_kind;
 DROP INDEX IF EXISTS actors_of_status;
+CREATE INDEX IF NOT EXISTS actors_again ON actors(name, kind, tenant);
 CREATE INDEX IF NOT EXISTS tasks_of_kind ON tasks(kind, free_at, at);
 CREATE INDEX IF NOT EXISTS actors_present ON actors(tenant, kind, name) WHERE present = 1;
 CREATE INDEX IF NOT EXISTS lists_of_all ON actors(retired, private, sort, updated, tenant, kind, name);
@@ -76,8 +77,14 @@ CREATE INDEX IF NOT EXISTS lists_of_kind ON actors(tenant, kind, retired, privat
 CREATE INDEX IF NOT EXISTS lists_of_status ON actors(tenant, kind, status, retired, private, sort, updated, name)
     WHERE status IS NOT NULL;
 ";
-/// Columns of `actors`, of the same kind; the rows of before have 0.
-const ADDED_COLUMNS: [&str; 2] = ["present", "private"];
+/// Columns of the same kind, with their tables; the rows of before have 0. Those of `totals` are as of the last close, see `closing.rs`.
+const ADDED_COLUMNS: [(&str, &str); 5] = [
+    ("actors", "present"),
+    ("actors", "private"),
+    ("totals", "closed_live"),
+    ("totals", "closed_end"),
+    ("totals", "closed_commits"),
+];
 
 /// Rows of before, brought up to date once: what an actor without a summary has in `private`.
 const CONVERT: &str = "UPDATE actors SET private = 2 WHERE summary IS NULL AND private = 0;";
@@ -94,33 +101,46 @@ fn refuse_older(number: i32, text: &str) -> Result<(), OpenError> {
 }
 
 /// The one connection that writes. Makes the tables if the file is new.
-pub(crate) fn open_writer(file: &Path, page_count_max: Option<u32>) -> Result<Connection, OpenError> {
-    let mut conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+pub(crate) fn open_writer(file: &Path, options: &Options) -> Result<Connection, OpenError> {
+    let mut conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, options)?;
     // WAL with FULL: every commit is synced. NORMAL lost acknowledged commits in the power-loss model.
+    conn.execute_batch("PRAGMA page_size = 4096;")?;
+    begin_wal(&conn)?;
     conn.execute_batch(
-        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 0;",
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 0;",
     )?;
     conn.busy_timeout(READERS_WAIT)?;
     conn.pragma_update(None, "cache_size", WRITER_CACHE_KIB)?;
-    if let Some(pages) = page_count_max {
+    if let Some(pages) = options.page_count_max {
         conn.pragma_update(None, "max_page_count", pages)?;
     }
     prepare_schema(&mut conn)?;
     Ok(conn)
 }
 
+/// SQLite answers with the mode that it means to be in and makes the change after that; so the answer is read to its end, where a failed write
+/// or sync is told. Where it cannot have a WAL at all it says so by naming the mode that it kept.
+fn begin_wal(conn: &Connection) -> Result<(), OpenError> {
+    let mut change = conn.prepare("PRAGMA journal_mode = WAL")?;
+    let modes: Vec<String> = change.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if modes == ["wal"] { Ok(()) } else { Err(OpenError::NoWal(modes.concat())) }
+}
+
 /// A connection that only reads.
-pub(crate) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn open_reader(file: &Path, options: &Options) -> Result<Connection, OpenError> {
     // Read-write at the file, because a reader of a WAL must be able to touch its index; `query_only` keeps it from writing.
-    let conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
     conn.execute_batch("PRAGMA query_only = ON;")?;
     conn.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
     Ok(conn)
 }
 
-fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
-    let conn = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+fn connect(file: &Path, flags: OpenFlags, options: &Options) -> Result<Connection, OpenError> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match &options.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(file, flags, vfs.name())?,
+        None => Connection::open_with_flags(file, flags)?,
+    };
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Notices a damaged page before its cells are used.
     conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;")?;
@@ -137,10 +157,10 @@ fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
     } else {
         transaction.execute_batch(TABLES)?;
     }
-    for column in ADDED_COLUMNS {
-        if !transaction.column_exists(None, "actors", column)? {
-            transaction
-                .execute_batch(&format!("ALTER TABLE actors ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;"))?;
+    for (table, column) in ADDED_COLUMNS {
+        if !transaction.column_exists(None, table, column)? {
+            let add = format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;");
+            transaction.execute_batch(&add)?;
         }
     }
     if transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < CONVERTED {
@@ -192,10 +212,13 @@ mod tests {
             conn.execute(actor, params!["unlisted", None::<&str>]).unwrap();
         }
         for _ in 0..2 {
-            let conn = open_writer(&file, None).unwrap();
-            assert_eq!(indexes(&conn), indexes(&open_writer(&dir.path().join("new.sqlite"), None).unwrap()));
-            for column in ADDED_COLUMNS {
-                assert!(conn.column_exists(None, "actors", column).unwrap(), "{column}");
+            let conn = open_writer(&file, &Options::default()).unwrap();
+            assert_eq!(
+                indexes(&conn),
+                indexes(&open_writer(&dir.path().join("new.sqlite"), &Options::default()).unwrap())
+            );
+            for (table, column) in ADDED_COLUMNS {
+                assert!(conn.column_exists(None, table, column).unwrap(), "{column}");
             }
             let mut private = conn.prepare("SELECT private FROM actors ORDER BY name").unwrap();
             let private: Vec<i64> = private.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
@@ -206,7 +229,7 @@ mod tests {
     #[test]
     fn every_commit_is_synced() {
         let dir = tempfile::tempdir().unwrap();
-        let conn = open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
+        let conn = open_writer(&dir.path().join("journal.sqlite"), &Options::default()).unwrap();
         let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");

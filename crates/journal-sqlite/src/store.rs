@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     OpenError, Options,
     failure::{Cause, Failure},
+    inherit::inherit,
     lock::lock,
     packed::pack,
     reader::{self, Question},
@@ -45,6 +46,7 @@ struct Inner {
     shared: Arc<Shared>,
     /// `None` once the store is closed.
     doors: Mutex<Option<Doors>>,
+    /// The readers', then the writer's.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -81,13 +83,17 @@ impl SqliteStore {
         schema::check_sqlite()?;
         let (dir, lock) = (dir.as_ref(), lock(dir.as_ref())?);
         let file = dir.join(FILE);
-        let conn = schema::open_writer(&file, options.page_count_max)?;
-        let (shared, log) = recover(&conn, &schema::open_reader(&file)?)?;
+        let unusable = |source| OpenError::Directory { dir: dir.to_owned(), source };
+        inherit(&file, options.vfs.as_deref()).map_err(unusable)?;
+        let conn = schema::open_writer(&file, &options)?;
+        let (shared, log) = recover(&conn, &schema::open_reader(&file, &options)?)?;
         let shared = Arc::new(shared);
-        let readers = (0..options.readers).map(|_| schema::open_reader(&file)).collect::<Result<Vec<_>, _>>()?;
+        let readers =
+            (0..options.readers).map(|_| schema::open_reader(&file, &options)).collect::<Result<Vec<_>, _>>()?;
         let (questions, threads) = start_readers(readers, &shared).map_err(OpenError::Thread)?;
         let (jobs, waiting) = mpsc::channel(options.waiting_jobs_max);
-        let writer = Writer { conn, shared: shared.clone(), log, file, options, stuck: Default::default() };
+        let writer =
+            Writer { conn, shared: shared.clone(), log, file, options, stuck: Default::default(), has_written: false };
         let inner = Inner { shared, doors: Mutex::new(Some(Doors { jobs, questions })), threads: Mutex::new(threads) };
         inner.add_thread(start_writer(writer, waiting, lock).map_err(OpenError::Thread)?);
         Ok(Self(Arc::new(inner)))
@@ -177,14 +183,19 @@ impl Inner {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
 
-    /// Close the doors and wait for the threads: readers first, because the writer's last checkpoint waits for them.
+    /// Close the doors and wait for the threads. Readers first: the writer's last checkpoint waits for them, and SQLite's end of the WAL is for
+    /// the connection that closes last.
     fn close(&self) {
-        drop(self.doors.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            // A thread that panicked has failed the store; there is nothing else to do about it here.
-            let _ = thread.join();
+        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut readers = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let writer = readers.pop();
+        let jobs = doors.map(|doors| doors.jobs);
+        // A thread that panicked has failed the store; there is nothing else to do about it here.
+        for reader in readers {
+            let _ = reader.join();
         }
+        drop(jobs);
+        let _ = writer.map(JoinHandle::join);
     }
 }
 

@@ -47,7 +47,7 @@ async fn settled(dir: &Path) -> Vec<Writer> {
     store.close().await;
     // What was moved and is not trimmed yet would be found twice.
     let conn = rusqlite::Connection::open(file(dir)).unwrap();
-    conn.execute_batch("DELETE FROM log; VACUUM").unwrap();
+    conn.execute_batch("DELETE FROM log; UPDATE totals SET closed_end = 0, closed_live = 0; VACUUM").unwrap();
     writers
 }
 
@@ -159,4 +159,42 @@ async fn a_hole_in_the_log_keeps_the_store_shut() {
     drop(conn);
     let refused = SqliteStore::open(dir.path(), Options::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+}
+
+/// Each is whole as far as it goes, so that nothing but the note of the last close tells.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_lost_its_newest_row_or_its_owner_keeps_the_store_shut() {
+    let newest = "WHERE id = (SELECT max(id) FROM log)";
+    for damage in [format!("DELETE FROM log {newest}"), format!("UPDATE log SET actor = 99 {newest}")] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let mut writer = Writer::new("main/todo/a");
+        for _ in 0..3 {
+            writer.append(&store, 2).await;
+        }
+        store.close().await;
+        let conn = rusqlite::Connection::open(file(dir.path())).unwrap();
+        assert_eq!(conn.execute(&damage, []).unwrap(), 1);
+        drop(conn);
+        let refused = SqliteStore::open(dir.path(), Options::default()).unwrap_err();
+        assert!(matches!(refused, OpenError::Damaged(_)), "{damage}: {refused}");
+    }
+}
+
+/// A program that does not note it, such as an older one, may write after one that does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_of_an_earlier_close_is_not_held_against_what_came_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut writer = Writer::new("main/todo/a");
+    writer.append(&store, 2).await;
+    store.close().await;
+    let note = |sql: &str| rusqlite::Connection::open(file(dir.path())).unwrap().execute_batch(sql).unwrap();
+    let columns = "closed_live, closed_end, closed_commits";
+    note(&format!("CREATE TABLE kept AS SELECT {columns} FROM totals"));
+    let store = open(dir.path());
+    store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    store.close().await;
+    note(&format!("UPDATE totals SET ({columns}) = (SELECT {columns} FROM kept)"));
+    check(&open(dir.path()), &[writer]).await;
 }

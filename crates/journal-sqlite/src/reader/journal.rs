@@ -5,6 +5,7 @@ use dormouse_journal::{Entry, StoredSnapshot};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    absent,
     convert::{epoch_at, hash_at, nat_at, texts},
     failure::Failure,
     history,
@@ -18,7 +19,7 @@ pub(crate) fn head(conn: &Connection, address: &Address) -> Result<Option<Head>,
     let head = select.query_row(texts(address), |row| {
         Ok(Head { epoch: epoch_at(row, 0)?, seq: nat_at(row, 1)?, hash: hash_at(row, 2)? })
     });
-    Ok(head.optional()?)
+    Ok(absent::found(conn, address, head.optional()?)?)
 }
 
 /// Commits of an actor; `tail` are its number and its rows in the log, if it had any when the read began.
@@ -42,7 +43,8 @@ pub(crate) fn read(
 
 fn actor_of(conn: &Connection, address: &Address) -> rusqlite::Result<Option<i64>> {
     let sql = "SELECT id FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3";
-    conn.prepare_cached(sql)?.query_row(texts(address), |row| row.get(0)).optional()
+    let actor = conn.prepare_cached(sql)?.query_row(texts(address), |row| row.get(0)).optional()?;
+    absent::found(conn, address, actor)
 }
 
 pub(crate) fn snapshot(conn: &Connection, address: &Address) -> Result<Option<StoredSnapshot>, Failure> {

@@ -213,7 +213,7 @@ mod tests {
 
     fn file() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
-        let conn = crate::schema::open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
+        let conn = crate::schema::open_writer(&dir.path().join("journal.sqlite"), &crate::Options::default()).unwrap();
         (dir, conn)
     }
 

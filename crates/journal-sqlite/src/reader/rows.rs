@@ -5,6 +5,7 @@ use dormouse_journal::Row;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    absent,
     convert::{address_at, epoch_at, hash_at, int, nat_at, texts, time_at, unusable},
     failure::Failure,
 };
@@ -53,6 +54,7 @@ pub(crate) fn one(
 ) -> Result<Option<Row>, Failure> {
     let sql = format!("SELECT {COLUMNS} FROM actors AS a WHERE tenant = ?1 AND kind = ?2 AND name = ?3");
     let found = conn.prepare_cached(&sql)?.query_row(texts(address), row_at).optional()?;
+    let found = absent::found(conn, address, found)?;
     Ok(found.map(|(id, mut row)| {
         if let Some((_, head, updated)) = tail.filter(|(actor, ..)| *actor == id) {
             lay_over(&mut row, head, updated);

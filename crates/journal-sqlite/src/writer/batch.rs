@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::{Answer, Append, Log, Slot, Work};
 use crate::{
+    absent,
     convert::{epoch_at, hash_at, int, nat_at, texts, time_at},
     failure::{Failure, is_damage},
     history,
@@ -130,7 +131,8 @@ impl<'a> Batch<'a> {
             let (id, updated, listed) = (row.get(0)?, time_at(row, 4)?, Listed::at(row, 5)?);
             Ok(Staged { id, head, updated, listed, rows: Vec::new(), moved: false })
         };
-        self.conn.prepare_cached(&sql)?.query_row(texts(&actor.address), read).optional()
+        let found = self.conn.prepare_cached(&sql)?.query_row(texts(&actor.address), read).optional()?;
+        absent::found(self.conn, &actor.address, found)
     }
 
     fn append(&mut self, append: &mut Append) -> rusqlite::Result<Result<(), Failure>> {

@@ -30,7 +30,7 @@ pub(crate) use log::{Log, Slot};
 pub(crate) use settle::time_of;
 
 use crate::{
-    Options,
+    Options, closing,
     failure::{Cause, Failure},
     tails::{FailOnPanic, Key, Shared},
 };
@@ -78,6 +78,8 @@ pub(crate) struct Writer {
     pub(crate) options: Options,
     /// Actors whose rows could not be moved; they stay in the log.
     pub(crate) stuck: HashSet<i64>,
+    /// Whether this process has written, so that the note of the last close is forgotten.
+    pub(crate) has_written: bool,
 }
 
 /// The longest that a batch waits for callers of the one before.
@@ -102,7 +104,8 @@ impl Writer {
             // Those who were answered, and those who came meanwhile.
             expected = (taken + jobs.len()).min(max);
             batches += 1;
-            if batches % WAL_LOOK_BATCHES == 0 {
+            // Never after a failure: a checkpoint syncs.
+            if batches % WAL_LOOK_BATCHES == 0 && shared.check().is_ok() {
                 self.checkpoint_if_due(jobs.is_empty());
             }
         }
@@ -112,13 +115,17 @@ impl Writer {
         }
     }
 
-    /// Leave nothing in the log that was moved, so that the next start need not look at it. If it fails, the next start does.
+    /// Leave nothing in the log that was moved, so that the next start need not look at it, and note where the log ends. If it fails, the next
+    /// start does.
     fn trim_all(&mut self) {
         if let Some(end) = self.log.trim_end(1, i64::MAX)
             && self.conn.execute("DELETE FROM log WHERE id < ?1", [end]).is_ok()
         {
             self.log.trimmed_to(end);
         }
+        let live = self.shared.tails().actors.values().map(|tail| tail.rows.len()).sum();
+        // Without it, the next start believes what it finds.
+        let _ = closing::note(&self.conn, live, self.log.next_id() - 1);
     }
 
     /// Whether the file is still where it was opened: one that was removed takes every write, and nobody finds any of it again.
@@ -156,6 +163,7 @@ impl Writer {
     fn transact(&mut self, jobs: &mut [Job]) -> rusqlite::Result<Vec<Result<Answer, Failure>>> {
         // Deferred: a batch of losers, or of leases where there is nothing to lease, writes nothing and syncs nothing.
         self.conn.prepare_cached("BEGIN")?.execute([])?;
+        let before = self.conn.total_changes();
         let mut batch = Batch::new(&self.conn, &self.shared, &mut self.log, jobs.len());
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -163,8 +171,13 @@ impl Writer {
         }
         batch.keep_log_bounded(&self.options, &mut self.stuck)?;
         batch.write_totals()?;
+        let writes = self.conn.total_changes() > before;
+        if writes && !self.has_written {
+            closing::forget(&self.conn)?;
+        }
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         batch.publish(answers.len());
+        self.has_written |= writes;
         Ok(answers)
     }
 

@@ -16,12 +16,12 @@ type Outcome = Result<Answer, Failure>;
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let conn = schema::open_writer(&dir.path().join("journal.sqlite"), None).unwrap();
+        let conn = schema::open_writer(&dir.path().join("journal.sqlite"), &crate::Options::default()).unwrap();
         let (shared, log) = recover(&conn, &conn).unwrap();
         let shared = Arc::new(shared);
         let file = dir.path().join("journal.sqlite");
         let (options, stuck) = (Options::default(), HashSet::new());
-        let writer = Writer { conn, shared, log, file, options, stuck };
+        let writer = Writer { conn, shared, log, file, options, stuck, has_written: false };
         Self { writer, _dir: dir }
     }
 
