@@ -201,3 +201,26 @@ fn open(disk: &Arc<Disk>, dir: &Path) -> Option<(Arc<Registered>, SqliteStore)> 
     let store = SqliteStore::open(dir, Options { readers: 1, vfs: Some(vfs.clone()), ..Options::default() });
     store.ok().map(|store| (vfs, store))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An actor's name is in its row and in several indexes. A flip there once made it absent, or hid its newest commits.
+    #[test]
+    fn a_flipped_bit_of_a_name_hides_nobody() {
+        let image = Image::new(1);
+        let mut tally = FlipTally::default();
+        // One with rows in the log, and one without.
+        for name in ["n3", "n9"] {
+            let name = format!("mainnotes{name}");
+            let found = image.bytes.windows(name.len()).enumerate().filter(|(_, bytes)| *bytes == name.as_bytes());
+            let places: Vec<usize> = found.map(|(place, _)| place).collect();
+            assert!(places.len() >= 2, "the row and an index: {places:?}");
+            for bit in places.iter().flat_map(|place| place * 8..(place + name.len()) * 8) {
+                image.flip(bit as u64, &mut tally).unwrap_or_else(|what| panic!("{what}"));
+            }
+        }
+        assert!(tally.refused > 0 && tally.told_of_one > 0, "{tally:?}");
+    }
+}

@@ -72,7 +72,10 @@ impl Scan {
             owner.insert(owner_of(conn, actor)?);
         }
         let slot = match self.owners.get_mut(&actor) {
-            Some(Some((_, tail))) if last > tail.head.seq => {
+            Some(Some((address, tail))) if last > tail.head.seq => {
+                if tail.rows.is_empty() {
+                    check_name(conn, actor, address)?;
+                }
                 let bytes = row.get_ref(4)?.as_blob()?;
                 follow(tail, first, last, bytes)?;
                 tail.rows.push(LogRow { id, last });
@@ -108,8 +111,7 @@ fn owner_of(conn: &Connection, actor: i64) -> rusqlite::Result<Option<(Address, 
         let tail = Tail { id: actor, head, updated, listed, rows: Vec::new() };
         Ok((address_at(row, 0)?, tail))
     };
-    let owner = conn.prepare_cached(&sql)?.query_row(params![actor], read).optional()?;
-    owner.map(|(address, tail)| check_name(conn, actor, &address).map(|()| (address, tail))).transpose()
+    conn.prepare_cached(&sql)?.query_row(params![actor], read).optional()
 }
 
 /// Whoever asks for an actor finds it by its name in the index. If its row has another name, the row is damaged: its tail would be kept
