@@ -32,6 +32,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Code::NotFound`] for an unknown kind, [`Code::Unavailable`].
+    #[cfg(feature = "http")]
     pub(crate) async fn list(
         &self,
         tenant: &Name,
