@@ -33,7 +33,6 @@ pub struct Sent {
 pub struct Heard {
     /// The events in order: commit, index, what.
     pub events: Vec<(u64, u32, Value)>,
-    pub through: u64,
     pub view: Option<(Position, Value)>,
     pub resets: u64,
     pub ended: Option<String>,
@@ -74,7 +73,6 @@ pub struct Player {
     pub sent: BTreeMap<String, Sent>,
     pub heard: BTreeMap<String, Heard>,
     pub violations: Vec<String>,
-    pub frames: u64,
     pub crashes: u64,
 }
 
@@ -107,14 +105,8 @@ impl Player {
             sent: BTreeMap::new(),
             heard: BTreeMap::new(),
             violations: Vec::new(),
-            frames: 0,
             crashes: 0,
         }
-    }
-
-    /// The name that hosts know it by.
-    pub fn principal(&self) -> String {
-        format!("player-{}", self.index)
     }
 
     pub fn status(&self) -> Status {
@@ -178,7 +170,6 @@ impl Player {
             return;
         }
         let Some(text) = text else { return self.step(Event::Dropped { line, fault: None }, hosts) };
-        self.frames += 1;
         self.look_for_secrets(&text);
         match decode(&text) {
             Ok(Some(frame)) => self.step(Event::Frame { line, frame }, hosts),
@@ -255,7 +246,7 @@ impl Player {
                 heard.resets += u64::from(reset);
                 heard.view = Some((view.position, (*view.view).clone()));
             }
-            Effect::Events { actor, through_seq, events, .. } => self.on_events(&actor, through_seq, events),
+            Effect::Events { actor, events, .. } => self.on_events(&actor, events),
             Effect::Ended { subject: Subject::Actor(actor, _), fault } => {
                 self.heard.entry(actor.to_string()).or_default().ended = Some(format!("{fault:?}"));
             }
@@ -289,7 +280,7 @@ impl Player {
         sent.answered = Some((now, answer));
     }
 
-    fn on_events(&mut self, actor: &str, through: u64, events: Vec<Revealed>) {
+    fn on_events(&mut self, actor: &str, events: Vec<Revealed>) {
         let heard = self.heard.entry(actor.to_owned()).or_default();
         // A host may tell some again, after a question that was asked twice; a listener knows its place, as the client's feeds do.
         let place = heard.events.last().map(|(seq, index, _)| (*seq, *index));
@@ -297,7 +288,6 @@ impl Player {
         for event in events.into_iter().filter(is_new) {
             heard.events.push((event.seq, event.index, event.event));
         }
-        heard.through = heard.through.max(through);
     }
 
     fn connect(&mut self, line: u64, hosts: &mut impl Dial) -> Event {

@@ -121,11 +121,6 @@ impl Lines {
     pub async fn serve<T: socket::Stream>(&self, stream: T, peer: IpAddr) {
         socket::over(self.0.clone(), stream, peer).await;
     }
-
-    /// Say goodbye to all who are connected.
-    pub fn leave(&self) {
-        self.0.leaving.send_replace(true);
-    }
 }
 
 impl Server {
