@@ -10,6 +10,8 @@ pub const MAX_DELAY: Duration = Duration::from_secs(20);
 pub const STABLE: Duration = Duration::from_secs(10);
 /// Token, socket and welcome must be through by then.
 pub const CONNECT: Duration = Duration::from_secs(15);
+/// A host is pinged this often whatever it asks for: nothing else notices a line that died in silence.
+pub const PING_EVERY_MAX: Duration = Duration::from_secs(3600);
 /// A pong that is this late means a dead line (a machine that changed networks gets no close).
 pub const PONG: Duration = Duration::from_secs(10);
 /// An unanswered `subscribe` or `send` is repeated after this; both are safe to repeat.

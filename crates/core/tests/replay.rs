@@ -405,3 +405,15 @@ fn an_outbox_from_the_future_is_refused() {
     assert_eq!(ask(limit.after(Duration::from_millis(1))), Err(Code::BadCommandId));
     assert_eq!(ask(limit), Ok(()));
 }
+
+/// Events and states are JSON. A number that is another one after it was read would make a replay another history.
+#[test]
+fn numbers_are_stored_exactly() {
+    let mut dice = Secret([5; 32]).seed(1, 0).dice();
+    let numbers = std::iter::repeat_with(|| f64::from_bits(dice.bits())).filter(|number| number.is_finite());
+    for number in numbers.take(100_000).chain([2.2592233720368546]) {
+        let stored = serde_json::to_vec(&number).unwrap();
+        let read: f64 = serde_json::from_slice(&stored).unwrap();
+        assert_eq!(read.to_bits(), number.to_bits(), "{number:e}");
+    }
+}

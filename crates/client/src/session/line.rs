@@ -76,7 +76,7 @@ impl Session {
     }
 
     fn ping_every(&self) -> Duration {
-        Duration::from_secs(self.bounds.ping_seconds.max(1))
+        Duration::from_secs(self.bounds.ping_seconds.max(1)).min(limits::PING_EVERY_MAX)
     }
 
     /// Live means answered from end to end: a welcome, and an answer to every subscription that was waiting for one.

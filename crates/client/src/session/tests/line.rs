@@ -199,3 +199,11 @@ fn signals_and_presence_pass_through_and_signals_are_not_kept() {
     script.frame(json!({ "type": "presence", "actor": TODO, "here": [{ "id": "a", "name": "A" }], "count": 3 }));
     assert_eq!(script.did(), "presence 3");
 }
+
+#[test]
+fn a_host_that_asks_for_no_pings_gets_them_all_the_same() {
+    let mut script = Script::new();
+    script.open_with(json!({ "limits": { "frame_bytes": 65_536, "signal_bytes": 4_096, "ping_seconds": u64::MAX } }));
+    script.after(limits::PING_EVERY_MAX);
+    assert_eq!(script.sent()[0]["action"], "ping");
+}
