@@ -10,6 +10,8 @@
 mod app;
 mod commands;
 mod hides;
+#[doc(hidden)]
+pub mod portable;
 mod solo;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -106,7 +106,7 @@ impl FromRef<AppState> for Arc<Api> {
     }
 }
 
-/// A host without a listener: a simulation brings the lines.
+/// A host without a listener: a simulation brings the lines, and a fuzzer requests.
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct Lines(Arc<Host>);
@@ -120,6 +120,11 @@ impl Lines {
     /// Serve this peer as after its upgrade, until it or the host leaves.
     pub async fn serve<T: socket::Stream>(&self, stream: T, peer: IpAddr) {
         socket::over(self.0.clone(), stream, peer).await;
+    }
+
+    /// All that is asked over HTTP. Whoever brings a request says in its extensions from which [peer](dormouse_engine::http::Peer) it comes.
+    pub fn router(&self) -> Router {
+        router(&self.0, None)
     }
 }
 

@@ -1,16 +1,12 @@
-//! `export` and `import`: one actor as one file, under the same address, in any journal.
-//!
-//! The file is JSON lines: a header, then one commit a line with its record in base 64, then the count. It holds everything, also what the
-//! rules hide; whoever may read the journal's folder may read it.
+//! `export` and `import`: one actor as one file, under the same address, in any journal. The file itself is in `portable.rs` of this crate.
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Write},
+    io::{self, BufReader, BufWriter, Write},
     process::ExitCode,
     sync::Arc,
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use dormouse_core::{
     Address, Machine,
     limits::{RUN_BYTES_MAX, RUN_COMMITS_MAX},
@@ -19,25 +15,15 @@ use dormouse_core::{
 };
 use dormouse_journal::{AppendError, IndexChange, Journal, ReadError, Run};
 use dormouse_journal_sqlite::SqliteStore;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Problem, kind_of, open, open_existing, parse_actor, progress, say};
-use crate::app::{App, Export, Import};
+use crate::{
+    app::{App, Export, Import},
+    portable::{Exported, NotExported},
+};
 
-const FORMAT: &str = "dormouse-actor";
-const VERSION: u32 = 1;
 const PAGE: usize = 1000;
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    format: String,
-    version: u32,
-    actor: Address,
-    epoch: u32,
-    commits: u64,
-}
 
 pub(crate) async fn export(options: Export) -> Result<ExitCode, Problem> {
     let address = parse_actor(&options.actor)?;
@@ -61,14 +47,7 @@ pub(crate) async fn export(options: Export) -> Result<ExitCode, Problem> {
 async fn write_all(store: &SqliteStore, address: &Address, head: Head, file: File) -> Result<(), Problem> {
     let failed = |error: io::Error| Problem::Io("the file cannot be written".into(), error);
     let mut out = BufWriter::new(file);
-    let header = Header {
-        format: FORMAT.into(),
-        version: VERSION,
-        actor: address.clone(),
-        epoch: head.epoch,
-        commits: head.seq,
-    };
-    writeln!(out, "{}", json!(header)).map_err(failed)?;
+    Exported::write_header(&mut out, address, head.epoch, head.seq).map_err(failed)?;
     let bar = progress(head.seq, "exporting");
     let mut seq = 0;
     while seq < head.seq {
@@ -76,7 +55,7 @@ async fn write_all(store: &SqliteStore, address: &Address, head: Head, file: Fil
         for entry in entries.iter().take_while(|entry| entry.seq <= head.seq) {
             record::open(address, &entry.record)
                 .map_err(|damage| Problem::Usage(format!("commit {} of {address} is damaged: {damage}", entry.seq)))?;
-            writeln!(out, "{}", json!(BASE64_STANDARD.encode(&entry.record))).map_err(failed)?;
+            Exported::write_record(&mut out, &entry.record).map_err(failed)?;
             seq = entry.seq;
         }
         if entries.is_empty() {
@@ -91,70 +70,31 @@ async fn write_all(store: &SqliteStore, address: &Address, head: Head, file: Fil
 
 pub(crate) async fn import(app: &App, options: Import) -> Result<ExitCode, Problem> {
     let path = options.file.display().to_string();
-    let file = File::open(&options.file).map_err(|error| Problem::Io(format!("{path} cannot be read"), error))?;
-    let mut lines = BufReader::new(file).lines();
-    let header = read_header(lines.next(), &path)?;
-    let kind = kind_of(&app.kinds, &header.actor)?;
+    let refused = |problem: NotExported| match problem {
+        NotExported::Io(error) => unreadable_file(&path, error),
+        other => Problem::Usage(format!("{path} {other}")),
+    };
+    let file = File::open(&options.file).map_err(|error| unreadable_file(&path, error))?;
+    // Everything is verified before anything is written.
+    let exported = Exported::read(&mut BufReader::new(file)).map_err(refused)?;
+    let kind = kind_of(&app.kinds, &exported.actor)?;
+    let whole = exported.verify(&kind).map_err(refused)?;
     let store = open(&options.data.data)?;
-    if let Some(there) = store.head(&header.actor).await.map_err(unreadable)? {
+    if let Some(there) = store.head(&exported.actor).await.map_err(unreadable)? {
         let at = there.position();
         return Err(Problem::Usage(format!(
             "{} is in this journal already, at {at}; nothing was imported",
-            header.actor
+            exported.actor
         )));
     }
-    // Everything is verified before anything is written.
-    let records = read_records(lines, &path, header.commits)?;
-    let epoch = header.epoch.checked_add(1);
-    let epoch =
-        epoch.ok_or_else(|| Problem::Usage(format!("{path} has the last of all epochs; no later one can be given")))?;
-    let mut whole = Machine::blank(kind.clone(), header.actor.clone(), epoch);
-    verify_all(&mut whole, &records, &path)?;
-    let machine = Machine::blank(kind, header.actor.clone(), epoch);
-    append_all(&store, machine, &records).await?;
+    append_all(&store, exported.blank(&kind).map_err(refused)?, &exported.records).await?;
     store.close().await;
-    tell(options.json, &header.actor, whole.head(), "imported")?;
+    tell(options.json, &exported.actor, whole.head(), "imported")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_header(line: Option<io::Result<String>>, path: &str) -> Result<Header, Problem> {
-    let line = line.and_then(Result::ok).unwrap_or_default();
-    let header: Option<Header> = serde_json::from_str(&line).ok();
-    match header {
-        Some(header) if header.format == FORMAT && header.version <= VERSION => Ok(header),
-        Some(header) if header.format == FORMAT => Err(Problem::Usage(format!(
-            "{path} has version {}, and this program reads up to {VERSION}",
-            header.version
-        ))),
-        _ => Err(Problem::Usage(format!("{path} is no exported actor"))),
-    }
-}
-
-fn read_records(
-    lines: impl Iterator<Item = io::Result<String>>,
-    path: &str,
-    commits: u64,
-) -> Result<Vec<Arc<[u8]>>, Problem> {
-    let mut records: Vec<Arc<[u8]>> = Vec::new();
-    for line in lines {
-        let line = line.map_err(|error| Problem::Io(format!("{path} cannot be read"), error))?;
-        let text: Option<String> = serde_json::from_str(&line).ok();
-        let record = text.and_then(|text| BASE64_STANDARD.decode(text).ok());
-        let at = records.len() + 2;
-        records.push(record.ok_or_else(|| Problem::Usage(format!("line {at} of {path} holds no record")))?.into());
-    }
-    if records.len() as u64 != commits {
-        return Err(Problem::Usage(format!("{path} says {commits} commits and holds {}; it is cut", records.len())));
-    }
-    Ok(records)
-}
-
-fn verify_all(machine: &mut Machine, records: &[Arc<[u8]>], path: &str) -> Result<(), Problem> {
-    for (at, record) in records.iter().enumerate() {
-        let applied = machine.apply(record);
-        applied.map_err(|damage| Problem::Usage(format!("commit {} in {path} does not verify: {damage}", at + 1)))?;
-    }
-    Ok(())
+fn unreadable_file(path: &str, error: io::Error) -> Problem {
+    Problem::Io(format!("{path} cannot be read"), error)
 }
 
 async fn append_all(store: &SqliteStore, mut machine: Machine, records: &[Arc<[u8]>]) -> Result<(), Problem> {
