@@ -7,8 +7,9 @@ SHELL := bash
 PORT ?= 7878
 DATA ?= .demo
 SEEDS ?= 200
+MINUTES ?= 5
 
-.PHONY: help demo test check web generate rust-test web-test e2e sim bench pictures tools clean
+.PHONY: help demo test check web generate rust-test web-test e2e sim fuzz bench pictures tools clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +63,9 @@ e2e: web ## Drive the real page and the real binary with a browser
 sim: tools ## Find planted bugs, then play the whole engine with faults from seeds (SEEDS=200, or HOURS=…)
 	cargo run --release --locked -p dormouse-sim -- --planted 40
 	cargo run --release --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
+
+fuzz: tools ## Give everything that reads from outside what nobody would send, guided by coverage (MINUTES=5)
+	@tools/fuzz $(MINUTES)
 
 bench: tools web ## Measure speed and memory beside raw baselines on this machine
 	cargo build --release --locked -p dormouse-bench

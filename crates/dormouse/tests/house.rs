@@ -26,6 +26,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("arcade", &["dormouse", "liap-tui", "todo"]),
     // Anything; nothing uses it.
     ("dormouse-bench", &["*"]),
+    ("dormouse-fuzz", &["*"]),
     ("dormouse-sim", &["*"]),
     ("dormouse-power", &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine"]),
 ];
