@@ -6,7 +6,10 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::NAME_BYTES_MAX;
+use crate::{
+    limits::NAME_BYTES_MAX,
+    planted::{Bug, planted},
+};
 
 /// A tenant, a kind or an id: 1 to [`NAME_BYTES_MAX`] of `A-Z a-z 0-9 _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +82,7 @@ impl Address {
     /// [`BadName`] if the text is not two names with one slash between them.
     pub fn in_tenant(tenant: &Name, actor: &str) -> Result<Self, BadName> {
         let (kind, id) = actor.split_once('/').ok_or(BadName)?;
+        let tenant = if planted(Bug::OneTenant) { &"main".parse()? } else { tenant };
         Ok(Self { tenant: tenant.clone(), kind: kind.parse()?, id: id.parse()? })
     }
 

@@ -9,31 +9,73 @@ pub enum Bug {
     UnknownIsCommitted,
     /// An append of unknown outcome counts as refused.
     UnknownIsRefused,
+    /// Answers leave before what they tell of is in the journal.
+    ToldTooEarly,
     /// A command that comes again is executed again.
     Forgetful,
-    /// Who resumes events misses the first.
+    /// Of several events that are told at once the first is left out.
     SkippedEvent,
+    /// Who resumes a view is told that it holds the newest.
+    ResumesBlindly,
     /// Every sight sees everything.
     OpenHands,
+    /// All tenants are one.
+    OneTenant,
     /// Wakes never come.
     DeafToWakes,
+    /// Wakes come half a minute early.
+    EarlyWakes,
     /// An outcome is told again when it is reported again.
     OutcomeTwice,
+    /// A task is tried without end.
+    EndlessAttempts,
     /// A command is put on one line only.
     NeverAskedAgain,
+    /// Nobody falls asleep.
+    NeverSleeps,
+    /// The journal lets a run overwrite what is there.
+    Overwritten,
+    /// The journal's reads miss the newest commit.
+    StaleReads,
+    /// The journal takes runs of older epochs.
+    FenceIgnored,
+    /// The journal loses the first commit of a long run.
+    Hole,
+    /// The journal flips a bit of a record.
+    Flipped,
+    /// A snapshot leaves out what was remembered of commands.
+    SnapshotForgets,
+    /// The rules of the simulated people throw dice of their own.
+    ImpureRules,
+    /// The simulation draws from the machine's randomness.
+    RealRandomness,
 }
 
 impl Bug {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 22] = [
         ("unknown-is-committed", Self::UnknownIsCommitted),
         ("unknown-is-refused", Self::UnknownIsRefused),
+        ("told-too-early", Self::ToldTooEarly),
         ("forgetful", Self::Forgetful),
         ("skipped-event", Self::SkippedEvent),
+        ("resumes-blindly", Self::ResumesBlindly),
         ("open-hands", Self::OpenHands),
+        ("one-tenant", Self::OneTenant),
         ("deaf-to-wakes", Self::DeafToWakes),
+        ("early-wakes", Self::EarlyWakes),
         ("outcome-twice", Self::OutcomeTwice),
+        ("endless-attempts", Self::EndlessAttempts),
         ("never-asked-again", Self::NeverAskedAgain),
+        ("never-sleeps", Self::NeverSleeps),
+        ("overwritten", Self::Overwritten),
+        ("stale-reads", Self::StaleReads),
+        ("fence-ignored", Self::FenceIgnored),
+        ("hole", Self::Hole),
+        ("flipped", Self::Flipped),
+        ("snapshot-forgets", Self::SnapshotForgets),
+        ("impure-rules", Self::ImpureRules),
+        ("real-randomness", Self::RealRandomness),
     ];
 }
 

@@ -21,6 +21,7 @@ use crate::{
     address::Address,
     hash::Hash,
     machine::{Machine, Upkeep},
+    planted::{Bug, planted},
     position::Head,
     record::Damage,
     rules::Kind,
@@ -101,6 +102,9 @@ impl Machine {
         let mut machine = Self::blank(kind, address, header.head.epoch);
         machine.rules = rules;
         machine.upkeep = upkeep;
+        if planted(Bug::SnapshotForgets) {
+            machine.upkeep.forget_commands();
+        }
         machine.head = header.head;
         machine.time = header.time;
         machine.weigh(bytes);

@@ -11,6 +11,7 @@ use std::{
 use async_trait::async_trait;
 use dormouse_core::{
     Address, Summary, TaskKey, Time,
+    planted::{Bug, planted},
     position::{Head, Position},
     record::{Opened, trailing_hash},
 };
@@ -30,13 +31,25 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Another store that holds what this one holds now: a backup.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
+    }
+
+    /// From now on this store holds what that one does: a backup is restored, and what came after it is lost. Raise epochs after it
+    /// ([`Journal::fence`]), or positions of the lost history would be taken for positions of the new one.
+    pub fn restore(&self, backup: &Self) {
+        let restored = backup.state().clone();
+        *self.state() = restored;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No caller's code runs under the lock, and every change is complete before anything can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
     actors: BTreeMap<Address, Actor>,
     wakes: BTreeSet<(Time, Address)>,
@@ -48,7 +61,7 @@ struct State {
     activity: BTreeMap<Time, u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Actor {
     head: Head,
     records: Vec<Arc<[u8]>>,
@@ -62,7 +75,7 @@ struct Actor {
     tasks: BTreeMap<(TaskKey, u64), OpenTask>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct OpenTask {
     task: Opened,
     /// Nobody may lease it before; `None` until its first lease.
@@ -129,12 +142,15 @@ impl Actor {
 impl State {
     fn append(&mut self, run: Run) -> Result<(), AppendError> {
         let head = self.actors.get(&run.address).map(|actor| actor.head);
-        if head.unwrap_or(Head::start(run.expected.epoch)) != run.expected {
+        if !follows(head.unwrap_or(Head::start(run.expected.epoch)), run.expected) {
             return self.settle(&run);
         }
         let Run { address, records, head, time, .. } = &run;
         let actor = self.actors.entry(address.clone()).or_insert_with(|| Actor::born(&run));
-        actor.records.extend_from_slice(records);
+        if planted(Bug::Overwritten) {
+            actor.records.truncate(run.expected.seq as usize);
+        }
+        actor.records.extend(records.iter().map(stored).skip(usize::from(planted(Bug::Hole) && records.len() > 1)));
         (actor.head, actor.updated) = (*head, *time);
         self.commits += records.len() as u64;
         *self.activity.entry(activity_bucket(*time)).or_default() += records.len() as u64;
@@ -234,6 +250,22 @@ impl State {
     }
 }
 
+/// Whether a run that expects this follows the head.
+fn follows(head: Head, expected: Head) -> bool {
+    let is_same_but_epoch = (head.seq, head.hash) == (expected.seq, expected.hash);
+    let may_overwrite = planted(Bug::Overwritten) && expected.seq + 1 == head.seq;
+    head == expected || planted(Bug::FenceIgnored) && is_same_but_epoch || may_overwrite
+}
+
+fn stored(record: &Arc<[u8]>) -> Arc<[u8]> {
+    let mut bytes = record.clone();
+    if planted(Bug::Flipped) {
+        let middle = bytes.len() / 2;
+        Arc::make_mut(&mut bytes)[middle] ^= 1;
+    }
+    bytes
+}
+
 fn beyond(after: Option<&Address>) -> (Bound<&Address>, Bound<&Address>) {
     (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
@@ -262,7 +294,8 @@ impl Journal for MemoryStore {
         let state = self.state();
         let Some(actor) = state.actors.get(address) else { return Ok(Vec::new()) };
         let after = usize::try_from(after_seq).unwrap_or(usize::MAX);
-        let records = actor.records.iter().skip(after).take(limit);
+        let there = actor.records.len() - usize::from(planted(Bug::StaleReads) && actor.records.len() > 1);
+        let records = actor.records[..there].iter().skip(after).take(limit);
         Ok(records.zip(1..).map(|(record, n)| Entry { seq: after_seq + n, record: record.clone() }).collect())
     }
 

@@ -72,10 +72,30 @@ pub(crate) async fn bring(
     address: &Address,
     options: LoadOptions,
 ) -> Result<Loaded, LoadError> {
+    loop {
+        let head = journal.head(address).await.map_err(|e| read_error(address, 0, e))?;
+        let brought = bring_to(journal, kind, address, options, head).await;
+        // An older copy may have been restored between two reads: then the pieces do not fit, and nothing is damaged.
+        if matches!(brought, Err(LoadError::Damaged(..)))
+            && journal.is_shared()
+            && journal.head(address).await.map_err(|e| read_error(address, 0, e))?.map(|head| head.epoch)
+                != head.map(|head| head.epoch)
+        {
+            continue;
+        }
+        return brought;
+    }
+}
+
+async fn bring_to(
+    journal: &dyn Journal,
+    kind: &Arc<Kind>,
+    address: &Address,
+    options: LoadOptions,
+    head: Option<Head>,
+) -> Result<Loaded, LoadError> {
     let blank = |epoch| Machine::blank(kind.clone(), address.clone(), epoch);
-    let Some(head) = journal.head(address).await.map_err(|e| read_error(address, 0, e))? else {
-        return Ok(Loaded { machine: blank(1), snapshot_seq: 0 });
-    };
+    let Some(head) = head else { return Ok(Loaded { machine: blank(1), snapshot_seq: 0 }) };
     let until = options.until.unwrap_or(head.seq).min(head.seq);
     let restored = if options.from_start { None } else { restore(journal, kind, address, until).await? };
     if let Some(machine) = restored {

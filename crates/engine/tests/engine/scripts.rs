@@ -44,6 +44,7 @@ scripts! {
     presence_after_a_crash
     quarantine
     restart
+    restored
     resume
     send
     sights
