@@ -81,10 +81,8 @@ impl Owner {
         self.shared.meters.committed(run.records.len(), since.elapsed(), begun.elapsed());
         if run.head.seq < self.durable.seq {
             // An unknown outcome of before: meanwhile the state was read back, with this run in it and others after it.
-            items.into_iter().for_each(|item| self.let_out(item, &[]));
-            if !self.next.has_commits() {
-                self.refresh();
-            }
+            items.into_iter().for_each(|item| self.let_out(item, None));
+            self.refresh();
             return;
         }
         self.durable = run.head;
@@ -94,7 +92,7 @@ impl Owner {
         }
         let turned = self.watchers.turn(sights);
         for item in items {
-            self.let_out(item, &publishes);
+            self.let_out(item, Some(&publishes));
         }
         self.deliver(&publishes);
         self.join_again(turned);
@@ -117,8 +115,11 @@ impl Owner {
         blind.into_iter().chain(gone).for_each(|transition| self.transition(transition));
     }
 
-    /// The state is durable and may be another than when the viewers were last shown it: ask their sights and show it.
+    /// The state may be another than when the viewers were last shown it: ask their sights and show it. Not if it is not durable, or worthless.
     pub(super) fn refresh(&mut self) {
+        if self.machine.head() != self.durable || self.machine.is_spoiled() {
+            return;
+        }
         let sights = self.watchers.look_ahead(&self.machine);
         let turned = self.watchers.turn(sights);
         let publishes = self.watchers.prepare(&self.machine, &self.actor, &Default::default());
@@ -144,7 +145,8 @@ impl Owner {
         });
     }
 
-    pub(super) fn let_out(&mut self, item: Item, publishes: &[Publish]) {
+    /// `publishes` is what its viewers are shown of the state that it rests on; `None` if they were shown another.
+    pub(super) fn let_out(&mut self, item: Item, publishes: Option<&[Publish]>) {
         match item {
             Item::Look { reply, looked, .. } => drop(reply.send(looked)),
             Item::Reveal { reply, heard, .. } => drop(reply.send(heard)),
@@ -155,7 +157,7 @@ impl Owner {
                 // The view of now is not that of a first answer which others came after.
                 let is_of_now = !again || position == self.durable.position();
                 let connection = reply.connection().filter(|_| is_of_now);
-                let etag = etag.or_else(|| self.watchers.etag_of(connection?, publishes));
+                let etag = etag.or_else(|| self.watchers.etag_of(connection?, publishes?));
                 reply.send(&self.actor, Ok(Accepted { position, etag, again }));
             }
             Item::Watch { watch, sight: Ok(sight) } => {
@@ -193,7 +195,7 @@ impl Owner {
         let items = std::mem::take(&mut self.unconfirmed);
         match self.shared.journal.head(&self.address).await {
             Ok(head) if head.unwrap_or(Head::start(self.durable.epoch)) == self.durable => {
-                items.into_iter().for_each(|item| self.let_out(item, &[]));
+                items.into_iter().for_each(|item| self.let_out(item, Some(&[])));
             }
             Ok(_) => self.decide_again(items).await,
             Err(error) => {
@@ -277,18 +279,14 @@ impl Owner {
             records.iter().try_for_each(|record| machine.apply(record)).is_ok()
         };
         let loaded = load(&*self.shared.journal, &self.kind, &self.address, LoadOptions::default()).await;
+        let in_flight = self.in_flight.as_ref().map(|in_flight| &in_flight.run);
+        // What the next run builds on. A run in flight of before the state was read back lies behind it.
+        let base = in_flight.map(|run| run.head).filter(|head| head.seq > self.durable.seq).unwrap_or(self.durable);
         let rebuilt = loaded.ok().and_then(|mut machine| {
-            if machine.head() == self.durable
-                && let Some(in_flight) = &self.in_flight
-            {
-                fold(&mut machine, &in_flight.run.records).then_some(())?;
+            if let Some(run) = in_flight.filter(|run| run.expected == machine.head()) {
+                fold(&mut machine, &run.records).then_some(())?;
             }
-            let follows = self
-                .next
-                .records()
-                .first()
-                .is_none_or(|first| record::header(first).is_ok_and(|header| header.prev == machine.head().hash));
-            (follows && fold(&mut machine, self.next.records())).then_some(machine)
+            (machine.head() == base && fold(&mut machine, self.next.records())).then_some(machine)
         });
         match rebuilt {
             Some(mut machine) => {

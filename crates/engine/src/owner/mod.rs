@@ -412,7 +412,7 @@ impl Owner {
             && !self.machine.is_spoiled()
             && let Some(item) = self.waiting.pop_front()
         {
-            self.let_out(item, &[]);
+            self.let_out(item, Some(&[]));
         }
     }
 
@@ -427,14 +427,16 @@ impl Owner {
 
     /// Let an item out at once if the state that it saw is durable, else with the run that makes it so.
     fn keep(&mut self, item: Item) {
-        if self.next.has_commits() || self.machine.is_spoiled() {
+        if planted(Bug::ToldTooEarly) {
+            self.let_out(item, Some(&[]));
+        } else if self.next.has_commits() || self.machine.is_spoiled() {
             self.next.items.push(item);
         } else if let Some(in_flight) = &mut self.in_flight {
             in_flight.items.push(item);
         } else if self.shared.journal.is_shared() && item.is_refused() {
             self.unconfirmed.push(item);
         } else {
-            self.let_out(item, &[]);
+            self.let_out(item, Some(&[]));
         }
     }
 
@@ -516,7 +518,7 @@ impl Owner {
         let wakes_soon = self.next_wake_in().is_some_and(|delay| delay < limits::WAKE_SOON);
         let busy = self.append.is_some() || self.next.has_commits() || !self.owed.is_empty();
         let busy = busy || self.absent_until.is_some() || !self.waiting.is_empty() || !self.unconfirmed.is_empty();
-        idle && !wakes_soon && !busy && self.mailbox.is_empty()
+        idle && !wakes_soon && !busy && self.mailbox.is_empty() && !planted(Bug::NeverSleeps)
     }
 
     async fn fall_asleep(&mut self) -> bool {

@@ -334,7 +334,7 @@ impl Watcher {
         if let Some(Greeting { from, history }) = self.greeting.take() {
             let kind = match history {
                 History::Other => Resumed::Reset,
-                History::Same if holds_newest => Resumed::Current,
+                History::Same if holds_newest || planted(Bug::ResumesBlindly) => Resumed::Current,
                 // Who names no etag holds the view of the position; who names another one holds another view of it.
                 History::Same if self.holds.is_none() && is_at(from, whole.position) => Resumed::Current,
                 History::Same => Resumed::Snapshot,
