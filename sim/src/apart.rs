@@ -45,3 +45,11 @@ pub fn alone(arguments: &[String]) -> Option<String> {
     let report = crate::simulate(Setup { seed: seed.parse().ok()?, rough, without, bug });
     serde_json::to_string(&report).ok()
 }
+
+/// DETERMINISTIC: what was played once gives the same trace again. Elsewhere than on Linux the system's randomness is its own.
+pub fn twice(setup: &Setup, mut report: Report) -> Report {
+    if cfg!(target_os = "linux") && apart(setup).digest != report.digest {
+        report.violations.push(format!("DETERMINISTIC: seed {} gave another trace", setup.seed));
+    }
+    report
+}

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dormouse_client::{
     Accepted, Fault, Status,
-    frame::{As, ClientFrame, Revealed, Token, decode},
+    frame::{As, ClientFrame, ResumedKind, Revealed, Token, decode},
     session::{Effect, Event, Kept, Session, Subject},
 };
 use dormouse_core::{frame::client::From, position::Position};
@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::Role},
 };
 
-use crate::{chance::Chance, net::Wire, rules::Command};
+use crate::{audit::Claim, chance::Chance, net::Wire, rules::Command};
 
 /// What became of a command, as its client knows.
 #[derive(Debug, Clone)]
@@ -31,8 +31,10 @@ pub struct Sent {
 /// What a client heard of one actor.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// The events in order: commit, index, what.
-    pub events: Vec<(u64, u32, Value)>,
+    /// What everybody hears, in order: commit and what.
+    pub public: Vec<(u64, String)>,
+    /// How far it has heard: commit and index.
+    place: Option<(u64, u32)>,
     pub view: Option<(Position, Value)>,
     pub resets: u64,
     pub ended: Option<String>,
@@ -55,6 +57,8 @@ pub struct Came {
 
 pub struct Player {
     pub index: usize,
+    /// Which of its tenant's players it is.
+    pub seat: usize,
     pub tenant: &'static str,
     pub actors: Vec<String>,
     token: String,
@@ -73,12 +77,20 @@ pub struct Player {
     pub sent: BTreeMap<String, Sent>,
     pub heard: BTreeMap<String, Heard>,
     pub violations: Vec<String>,
+    /// What it was told since it was last asked, and of which actor.
+    pub claims: Vec<(String, Claim)>,
     pub crashes: u64,
+    /// Frames that were put on the line twice, and after the one that followed.
+    pub doubled: u64,
+    pub swapped: u64,
+    held_back: Option<ClientFrame>,
+    /// Whether its frames may be doubled and swapped.
+    pub rough: bool,
 }
 
 impl Player {
     pub fn new(
-        index: usize,
+        (index, seat): (usize, usize),
         tenant: &'static str,
         actors: Vec<String>,
         token: String,
@@ -88,6 +100,7 @@ impl Player {
     ) -> Self {
         Self {
             index,
+            seat,
             tenant,
             actors,
             token,
@@ -105,7 +118,12 @@ impl Player {
             sent: BTreeMap::new(),
             heard: BTreeMap::new(),
             violations: Vec::new(),
+            claims: Vec::new(),
             crashes: 0,
+            doubled: 0,
+            swapped: 0,
+            held_back: None,
+            rough: false,
         }
     }
 
@@ -144,8 +162,16 @@ impl Player {
         self.begin(hosts);
     }
 
+    /// It goes, and does not come back.
+    pub fn leave(&mut self) {
+        self.crashes += 1;
+        self.hang_up(false);
+        self.session = Session::new(self.now(), None);
+    }
+
     fn hang_up(&mut self, half_open: bool) {
         self.outgoing = None;
+        self.held_back = None;
         self.tasks.drain(..).for_each(|task| task.abort());
         let Some(wire) = self.wire.take() else { return };
         if half_open {
@@ -183,28 +209,30 @@ impl Player {
         for (at, _) in text.match_indices("word:") {
             let word: String = text[at..].chars().take_while(|c| *c != '"').collect();
             if word != self.word_mark() && !word.starts_with(&format!("{}:", self.word_mark())) {
-                self.violations.push(format!("VIEW-SECRECY: player {} was sent {word}", self.index));
+                let is_ours = word.starts_with(&format!("word:{}:", self.tenant));
+                let name = if is_ours { "VIEW-SECRECY" } else { "TENANT-BYTES" };
+                self.violations.push(format!("{name}: player {} was sent {word}", self.index));
             }
         }
     }
 
     fn word_mark(&self) -> String {
-        format!("word:{}:{}", self.tenant, self.index)
+        format!("word:{}:{}", self.tenant, self.seat)
     }
 
     pub fn tick(&mut self, hosts: &mut impl Dial) {
         self.step(Event::Tick, hosts);
     }
 
-    /// Do something, anything.
-    pub fn act(&mut self, hosts: &mut impl Dial) {
+    /// Do something, anything; in a storm all to one actor.
+    pub fn act(&mut self, storm: bool, hosts: &mut impl Dial) {
         self.count += 1;
         let what = format!("p{}-{}", self.index, self.count);
-        let actor = self.chance.one_of(&self.actors).clone();
+        let actor = if storm { &self.actors[0] } else { self.chance.one_of(&self.actors) }.clone();
         let command = match self.chance.below(12) {
-            0 => Command::Sit { what: what.clone(), seat: self.index as u16 },
+            0 => Command::Sit { what: what.clone(), seat: self.seat as u16 },
             1 => Command::Hide { what: what.clone(), word: format!("{}:{}", self.word_mark(), self.count) },
-            2 => Command::Alarm { what: what.clone(), after_ms: self.chance.below(20_000) },
+            2 => Command::Alarm { what: what.clone(), after_ms: self.chance.below(60_000) },
             3 => Command::Work { what: what.clone() },
             4 => Command::Flunk { what: what.clone() },
             _ => Command::Add { what: what.clone() },
@@ -245,8 +273,19 @@ impl Player {
                 }
                 heard.resets += u64::from(reset);
                 heard.view = Some((view.position, (*view.view).clone()));
+                self.claims.push((actor.to_string(), Claim::sees(view.position, &view.view)));
+            }
+            Effect::Resumed { actor, of: As::View, note } if note.kind == ResumedKind::Current => {
+                // It is told that it holds the newest.
+                if let Some((_, view)) = self.heard.get(&*actor).and_then(|heard| heard.view.as_ref()) {
+                    self.claims.push((actor.to_string(), Claim::sees(note.position, view)));
+                }
             }
             Effect::Events { actor, events, .. } => self.on_events(&actor, events),
+            Effect::Resumed { actor, of: As::Events, note } if note.kind == ResumedKind::Reset => {
+                let heard = self.heard.entry(actor.to_string()).or_default();
+                (heard.public, heard.place) = (Vec::new(), None);
+            }
             Effect::Ended { subject: Subject::Actor(actor, _), fault } => {
                 self.heard.entry(actor.to_string()).or_default().ended = Some(format!("{fault:?}"));
             }
@@ -265,8 +304,20 @@ impl Player {
             let what = command.and_then(|command| command["what"].as_str().map(str::to_owned)).unwrap_or_default();
             self.sent.entry(what).and_modify(|sent| sent.transmitted += 1);
         }
-        if let Some(outgoing) = &self.outgoing {
-            let _ = outgoing.send(frame);
+        let is_command = matches!(frame, ClientFrame::Send { .. });
+        if self.rough && self.held_back.is_none() && is_command && self.chance.once_in(25) {
+            self.held_back = Some(frame);
+            return;
+        }
+        let Some(outgoing) = &self.outgoing else { return };
+        if self.rough && is_command && self.chance.once_in(25) {
+            self.doubled += 1;
+            let _ = outgoing.send(frame.clone());
+        }
+        let _ = outgoing.send(frame);
+        if let Some(late) = self.held_back.take() {
+            self.swapped += 1;
+            let _ = outgoing.send(late);
         }
     }
 
@@ -277,16 +328,26 @@ impl Player {
             self.violations.push(format!("IDEMPOTENT: {what:?} was answered twice"));
         }
         let answer = answer.map(|accepted| accepted.position).map_err(|fault| fault.name.into_owned());
-        sent.answered = Some((now, answer));
+        sent.answered = Some((now, answer.clone()));
+        if let (Ok(position), Some(what)) = (answer, what) {
+            self.claims.push((sent.actor.clone(), Claim::Accepted { what, position }));
+        }
     }
 
     fn on_events(&mut self, actor: &str, events: Vec<Revealed>) {
         let heard = self.heard.entry(actor.to_owned()).or_default();
-        // A host may tell some again, after a question that was asked twice; a listener knows its place, as the client's feeds do.
-        let place = heard.events.last().map(|(seq, index, _)| (*seq, *index));
-        let is_new = |event: &Revealed| place.is_none_or(|place| (event.seq, event.index) > place);
-        for event in events.into_iter().filter(is_new) {
-            heard.events.push((event.seq, event.index, event.event));
+        for event in events {
+            // A host may tell some again, after a question that was asked twice; a listener knows its place, as the client's feeds do.
+            let place = (event.seq, event.index);
+            if heard.place.is_some_and(|heard| place <= heard) {
+                continue;
+            }
+            heard.place = Some(place);
+            if let Some(what) = public(&event.event) {
+                let after = heard.public.last().cloned();
+                heard.public.push((event.seq, what.to_owned()));
+                self.claims.push((actor.to_owned(), Claim::Hears { after, seq: event.seq, what: what.to_owned() }));
+            }
         }
     }
 
@@ -318,4 +379,9 @@ impl Player {
         self.tasks.push(task.abort_handle());
         Event::Opened { line, token: Token(self.token.clone()) }
     }
+}
+
+/// Of a heard event, what everybody may hear.
+fn public(event: &Value) -> Option<&str> {
+    matches!(event["type"].as_str(), Some("added" | "rang")).then(|| event["what"].as_str())?
 }

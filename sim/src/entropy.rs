@@ -14,6 +14,11 @@ pub fn seed(seed: u64) {
     STATE.set(Some(seed));
 }
 
+/// 64 bits of it.
+pub fn bits() -> u64 {
+    next().unwrap_or_default()
+}
+
 fn next() -> Option<u64> {
     let state = STATE.get()?.wrapping_add(0x9E37_79B9_7F4A_7C15);
     STATE.set(Some(state));

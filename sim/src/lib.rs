@@ -7,12 +7,14 @@
 //! Absent: SQLite (its power losses have a simulation of their own), HTTP, event streams.
 
 pub mod apart;
+pub mod audit;
 pub mod chance;
 pub mod check;
 pub mod client;
 pub mod disk;
 pub mod entropy;
 pub mod faults;
+pub mod hosts;
 pub mod net;
 pub mod node;
 mod play;

@@ -21,7 +21,7 @@ use tokio::{io::DuplexStream, task::JoinHandle, time::Instant};
 
 use crate::{
     chance::Chance,
-    disk::Line,
+    disk::{Ledgers, Line},
     rules::{self, Ledger},
     world::HostWorld,
 };
@@ -42,7 +42,7 @@ impl Node {
     pub fn start(line: Line, began: Instant, chance: &Chance) -> Self {
         let world = Arc::new(HostWorld::new(began, chance.clone()));
         let of_engine: Arc<dyn World> = world.clone();
-        let workers: Vec<Arc<dyn Worker>> = vec![Arc::new(Hand(chance.clone()))];
+        let workers: Vec<Arc<dyn Worker>> = vec![Arc::new(Hand(chance.clone(), line.ledgers.clone()))];
         let kinds = [Arc::new(Kind::of::<Ledger>())];
         let engine = Engine::with(kinds, line.seams(), of_engine.clone(), workers);
         let plenty = 1_000_000;
@@ -68,6 +68,12 @@ impl Node {
         self.tasks.push(tokio::spawn(async move { lines.serve(stream, IpAddr::V4(Ipv4Addr::LOCALHOST)).await }));
     }
 
+    /// It takes nothing new and puts everything to sleep, as a host does before it is replaced.
+    pub fn drain(&self) {
+        let engine = self.engine.clone();
+        tokio::spawn(async move { engine.drain().await });
+    }
+
     /// It is gone at whatever it was waiting for: nothing that it asks the journal for comes back, and nothing that it says is sent.
     pub fn crash(self) {
         self.line.set_open(false);
@@ -87,7 +93,7 @@ fn identity() -> IdentityConfig {
 }
 
 /// Does what it is asked, late, and not at every attempt.
-struct Hand(Chance);
+struct Hand(Chance, Arc<Ledgers>);
 
 #[async_trait]
 impl Worker for Hand {
@@ -96,8 +102,11 @@ impl Worker for Hand {
     }
 
     async fn perform(&self, job: Job) -> Result<Value, Failed> {
+        self.1.perform(job.idempotency_key());
         tokio::time::sleep(self.0.millis(1, 3_000)).await;
+        let is_hopeless = job.opened.key.0.ends_with('7');
         match self.0.below(8) {
+            _ if is_hopeless => Err(Failed::again("never")),
             0 => Err(Failed::again("not today")),
             1 => {
                 tokio::time::sleep(Duration::from_secs(30)).await;

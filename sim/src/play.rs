@@ -1,43 +1,44 @@
 //! One simulation, from its seed to its verdict.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use dormouse_client::Status;
 use dormouse_core::{
     Address, Principal, Time, Viewer,
     planted::{Bug, plant},
 };
-use dormouse_journal::{Index, LocalHints, MemoryStore};
+use dormouse_engine::Engine;
+use dormouse_journal::{Index, Journal, MemoryStore};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::{io::DuplexStream, sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
+    audit::Audit,
     chance::Chance,
-    check::{self, Found},
-    client::{Came, Dial, Player},
-    disk::{Line, Tally},
+    check::{self, Sum},
+    client::{Came, Player},
     entropy,
     faults::{self, Counts, Heal, Plan},
-    net::Wire,
-    node::{Node, SECRET},
+    hosts::Hosts,
+    node::SECRET,
+    world::DAWN,
 };
 
-const HOSTS: usize = 3;
 const PLAYERS: usize = 5;
+/// The last player sits in another tenant, alone.
+pub const SEATS: usize = PLAYERS - 1;
 const TENANTS: [&str; 2] = ["main", "school"];
 const ACTORS: usize = 3;
 /// After the last fault every command is answered by then.
 const HEALED: Duration = Duration::from_secs(30);
 /// Alarms and tasks may take longer: a task whose host died is leased again when its lease has ended.
 const DONE: Duration = Duration::from_secs(900);
+/// What a ping would find is there by then.
+const PINGED: Duration = Duration::from_secs(60);
+/// When nobody is there, the last presence ends after a minute and a half, and actors fall asleep after that.
+const ASLEEP: Duration = Duration::from_secs(300);
 
 /// What to play.
 #[derive(Debug, Clone)]
@@ -75,55 +76,19 @@ pub struct Report {
 pub struct Stage {
     pub chance: Chance,
     pub plan: Plan,
-    /// Until then everybody acts all the time.
-    pub burst: Instant,
+    /// Until then everybody sends to one actor all the time.
+    pub storm: Instant,
     began: Instant,
-    store: MemoryStore,
-    net: Net,
+    /// By how much clocks were wrong in all.
+    pub wrong: Duration,
+    hosts: Hosts,
     players: Vec<Player>,
+    audit: Audit,
+    /// What would be restored.
+    backup: Option<MemoryStore>,
     counts: Counts,
     without: Vec<String>,
-    tally: Arc<Tally>,
     trace: Sha256,
-}
-
-/// Hosts, and the lines to them.
-struct Net {
-    chance: Chance,
-    nodes: Vec<Option<Node>>,
-    /// Whether bytes reach each host, and come from it.
-    reaches: [[bool; 2]; HOSTS],
-    paused: [bool; HOSTS],
-    wires: Vec<Arc<Wire>>,
-    hints: LocalHints,
-    rough: Arc<AtomicBool>,
-}
-
-impl Net {
-    fn start(&mut self, host: usize, store: &MemoryStore, began: Instant, tally: &Arc<Tally>) {
-        let line = Line::new(store, &self.hints, self.chance.clone(), &self.rough, tally);
-        self.nodes[host] = Some(Node::start(line, began, &self.chance));
-    }
-
-    fn hold(&self, wire: &Wire) {
-        for (at, to_host) in [true, false].into_iter().enumerate() {
-            wire.hold(to_host, self.paused[wire.host] || !self.reaches[wire.host][at]);
-        }
-    }
-}
-
-impl Dial for Net {
-    fn dial(&mut self, _: usize) -> Option<(Arc<Wire>, DuplexStream)> {
-        let host = self.chance.below(HOSTS as u64) as usize;
-        let node = self.nodes[host].as_mut()?;
-        let most_ms = if self.rough.load(Ordering::Relaxed) && self.chance.once_in(10) { 400 } else { 20 };
-        let (wire, client, server) = Wire::open(host, &self.chance, most_ms);
-        node.serve(server);
-        self.hold(&wire);
-        self.wires.retain(|wire| !wire.is_cut());
-        self.wires.push(wire.clone());
-        Some((wire, client))
-    }
 }
 
 /// Play this, here. The trace is that of the seed if this is the first thing that this process does: libraries set some things up once for a
@@ -132,7 +97,9 @@ pub fn simulate(setup: Setup) -> Report {
     let seed = setup.seed;
     // A thread of its own: what the standard library draws once for each thread must come from the seed, too.
     let run = move || {
-        entropy::seed(seed);
+        if setup.bug != Some(Bug::RealRandomness) {
+            entropy::seed(seed);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(Stage::play(setup))
     };
@@ -152,76 +119,70 @@ impl Stage {
         plant(bug);
         let (came, mut coming) = mpsc::unbounded_channel();
         let mut stage = Self::new(seed, without, &came).await;
-        stage.begin();
+        stage.players.iter_mut().for_each(|player| player.begin(&mut stage.hosts));
+        stage.set_rough(true);
         let rough_until = stage.began + rough;
         stage.go_on(&mut coming, |_| Instant::now() >= rough_until, rough_until, true).await;
-        stage.heal_all();
-        let healed_by = Instant::now() + HEALED;
-        stage.go_on(&mut coming, Self::is_answered, healed_by, false).await;
-        let mut violations = stage.unanswered();
+        stage.set_rough(false);
+        stage.plan.end().into_iter().for_each(|heal| stage.heal(heal));
+        stage.go_on(&mut coming, Self::is_answered, Instant::now() + HEALED, false).await;
+        stage.must_be_answered();
         stage.wait_for_chores(&mut coming).await;
-        // What a ping would find is there by then.
-        let quiet = Instant::now() + Duration::from_secs(60);
-        stage.go_on(&mut coming, |_| false, quiet, false).await;
-        violations.extend(stage.looks().await);
-        let Found { violations: found, acknowledged, commits, checks, overtaken } =
-            check::check(&stage.store, &stage.players).await;
-        violations.extend(found);
-        stage.counts.insert("refusals_overtaken".into(), overtaken);
-        stage.report(seed, violations, (acknowledged, commits, checks))
+        stage.go_on(&mut coming, |_| false, Instant::now() + PINGED, false).await;
+        let hosts: Vec<&Engine> = stage.hosts.engines().collect();
+        let sum = check::check(&mut stage.audit, &stage.hosts.store, &hosts, &mut stage.players).await;
+        stage.must_fall_asleep(&mut coming).await;
+        stage.report(seed, sum)
     }
 
     async fn new(seed: u64, without: Vec<String>, came: &mpsc::UnboundedSender<Came>) -> Self {
-        let (chance, began) = (Chance::new(seed, 0), Instant::now());
-        let net = Net {
-            chance: Chance::new(seed, 1),
-            nodes: (0..HOSTS).map(|_| None).collect(),
-            reaches: [[true; 2]; HOSTS],
-            paused: [false; HOSTS],
-            wires: Vec::new(),
-            hints: LocalHints::default(),
-            rough: Arc::new(AtomicBool::new(false)),
-        };
+        let began = Instant::now();
         let mut stage = Self {
+            chance: Chance::new(seed, 0),
             plan: Plan::default(),
-            burst: began,
+            storm: began,
             began,
-            store: MemoryStore::new(),
-            net,
+            wrong: Duration::ZERO,
+            hosts: Hosts::new(Chance::new(seed, 1), began),
             players: Vec::new(),
+            audit: Audit::default(),
+            backup: None,
             counts: Counts::new(),
             without,
-            tally: Arc::default(),
             trace: Sha256::new(),
-            chance,
         };
-        for host in 0..HOSTS {
-            stage.net.start(host, &stage.store, began, &stage.tally);
-        }
-        for tenant in TENANTS {
-            for actor in 0..ACTORS {
-                stage.create(tenant, &format!("ledger/a{actor}")).await;
-            }
+        for address in addresses() {
+            stage.create(&address).await;
+            stage.audit.follow(address);
         }
         for index in 0..PLAYERS {
-            let tenant = TENANTS[usize::from(index == PLAYERS - 1)];
+            let is_apart = index == PLAYERS - 1;
+            // Somebody else of the same name: tenants have nothing in common.
+            let (tenant, seat) = (TENANTS[usize::from(is_apart)], if is_apart { 0 } else { index });
             let actors = (0..ACTORS).map(|actor| format!("ledger/a{actor}")).collect();
             let chance = Chance::new(seed, 10 + index as u64);
-            stage.players.push(Player::new(index, tenant, actors, token(index, tenant), began, chance, came.clone()));
+            stage.players.push(Player::new(
+                (index, seat),
+                tenant,
+                actors,
+                token(seat, tenant),
+                began,
+                chance,
+                came.clone(),
+            ));
         }
-        stage.net.rough.store(true, Ordering::Relaxed);
         stage
     }
 
-    async fn create(&self, tenant: &str, actor: &str) {
-        let address = Address::in_tenant(&tenant.parse().expect("a name"), actor).expect("a name");
+    async fn create(&self, address: &Address) {
         let maker = Viewer::new(Principal { id: "maker".into(), name: String::new() }, vec![]);
-        let node = self.net.nodes[0].as_ref().expect("it runs");
-        node.engine.create(&address, maker, b"{}").await.expect("nothing goes wrong yet");
+        let engine = self.hosts.engines().next().expect("it runs");
+        engine.create(address, maker, b"{}").await.expect("nothing goes wrong yet");
     }
 
-    fn begin(&mut self) {
-        self.players.iter_mut().for_each(|player| player.begin(&mut self.net));
+    fn set_rough(&mut self, rough: bool) {
+        self.hosts.set_rough(rough);
+        self.players.iter_mut().for_each(|player| player.rough = rough);
     }
 
     /// Until `is_over` says so, at the latest until then.
@@ -243,27 +204,48 @@ impl Stage {
                 () = tokio::time::sleep_until(next) => {
                     self.tick();
                     if rough {
-                        faults::happen(self);
+                        faults::happen(self).await;
                     }
                     if rough && act_at <= Instant::now() {
                         act_at = self.act();
                     }
                 }
             }
+            self.look().await;
         }
+    }
+
+    /// After every step: the journal has grown soundly, and nobody was told what is not in it.
+    async fn look(&mut self) {
+        self.audit.step(&self.hosts.store, self.latest()).await;
+        for player in &mut self.players {
+            let tenant = player.tenant.parse().expect("a name");
+            for (actor, claim) in player.claims.drain(..) {
+                let address = Address::in_tenant(&tenant, &actor).expect("a name");
+                self.audit.hear((player.index, player.seat), &address, claim);
+            }
+        }
+        for violation in self.hosts.ledgers.violations() {
+            self.audit.found.must(false, || violation);
+        }
+    }
+
+    /// What no clock has passed yet. An actor keeps the time of the clock that was furthest ahead, and a host takes from the index by how much, on
+    /// a clock that may be wrong itself: so errors add up.
+    fn latest(&self) -> Time {
+        Time(DAWN).after(self.began.elapsed() + self.wrong)
     }
 
     fn take(&mut self, came: Came) {
         self.note(|stage| format!("{} hears", stage.players[came.player].index));
-        let player = &mut self.players[came.player];
-        player.take(came, &mut self.net);
+        self.players[came.player].take(came, &mut self.hosts);
     }
 
     fn tick(&mut self) {
         let now = Instant::now();
         for player in &mut self.players {
             if player.deadline().is_some_and(|at| at <= now) {
-                player.tick(&mut self.net);
+                player.tick(&mut self.hosts);
             }
         }
     }
@@ -272,9 +254,9 @@ impl Stage {
     fn act(&mut self) -> Instant {
         let who = self.chance.below(PLAYERS as u64) as usize;
         self.note(|_| format!("{who} acts"));
-        self.players[who].act(&mut self.net);
-        let most = if Instant::now() < self.burst { 3 } else { 120 };
-        Instant::now() + self.chance.millis(0, most)
+        let is_storm = Instant::now() < self.storm;
+        self.players[who].act(is_storm, &mut self.hosts);
+        Instant::now() + self.chance.millis(0, if is_storm { 3 } else { 120 })
     }
 
     /// One more line of the trace.
@@ -287,78 +269,65 @@ impl Stage {
         self.players.iter().all(|player| player.waiting() == 0 && player.status() == Status::Live)
     }
 
-    fn unanswered(&self) -> Vec<String> {
-        let stuck = self.players.iter().filter(|player| player.waiting() > 0 || player.status() != Status::Live);
-        stuck
-            .map(|player| {
-                let (status, waiting) = (player.status(), player.waiting());
+    fn must_be_answered(&mut self) {
+        for player in &self.players {
+            let (status, waiting) = (player.status(), player.waiting());
+            self.audit.found.must(waiting == 0 && status == Status::Live, || {
                 format!("LIVE-AFTER-HEAL: player {} is {status:?} and waits for {waiting}", player.index)
-            })
-            .collect()
+            });
+        }
     }
 
     async fn wait_for_chores(&mut self, coming: &mut mpsc::UnboundedReceiver<Came>) {
         let until = Instant::now() + DONE;
         while Instant::now() < until {
-            let due = self.store.due(Time(u64::MAX >> 1), 1).await.unwrap_or_default();
+            let due = self.hosts.store.due(Time(u64::MAX >> 1), 1).await.unwrap_or_default();
             if due.is_empty() && self.no_tasks().await {
                 return;
             }
-            let soon = Instant::now() + Duration::from_secs(5);
-            self.go_on(coming, |_| false, soon, false).await;
+            self.go_on(coming, |_| false, Instant::now() + Duration::from_secs(5), false).await;
         }
     }
 
     /// Whether no actor waits for a task, by the newest state that any host has.
     async fn no_tasks(&self) -> bool {
-        let node = self.net.nodes.iter().flatten().next().expect("all run");
-        for tenant in TENANTS {
-            for actor in 0..ACTORS {
-                let address = Address::in_tenant(&tenant.parse().expect("a name"), &format!("ledger/a{actor}"));
-                let looked = node.engine.look(&address.expect("a name"), &viewer(0)).await;
-                let view: Value = looked.ok().and_then(|it| serde_json::from_slice(&it.view).ok()).unwrap_or_default();
-                if view["open"] != 0 {
-                    return false;
-                }
+        let engine = self.hosts.engines().next().expect("all run");
+        for address in addresses() {
+            let looked = engine.look(&address, &viewer(0)).await;
+            let view: Value = looked.ok().and_then(|it| serde_json::from_slice(&it.view).ok()).unwrap_or_default();
+            if view["open"] != 0 {
+                return false;
             }
         }
         true
     }
 
-    /// RESUME-EXACT: what each player holds after all its drops is what a fresh look shows.
-    async fn looks(&mut self) -> Vec<String> {
-        let mut violations = Vec::new();
-        let node = self.net.nodes.iter().flatten().next().expect("all run");
-        for player in &self.players {
-            for actor in &player.actors {
-                let address = Address::in_tenant(&player.tenant.parse().expect("a name"), actor).expect("a name");
-                let looked = node.engine.look(&address, &viewer(player.index)).await;
-                let view: Option<Value> = looked.ok().and_then(|it| serde_json::from_slice(&it.view).ok());
-                let held = player.heard.get(actor).and_then(|heard| heard.view.as_ref()).map(|(_, view)| view);
-                if held != view.as_ref() {
-                    let who = player.index;
-                    violations
-                        .push(format!("RESUME-EXACT: player {who} holds {held:?} of {address}, which is {view:?}"));
-                }
-            }
+    /// HIBERNATE-CLEAN: when everybody has gone, nobody counts as present and no actor is in memory.
+    async fn must_fall_asleep(&mut self, coming: &mut mpsc::UnboundedReceiver<Came>) {
+        self.players.iter_mut().for_each(Player::leave);
+        self.go_on(coming, |_| false, Instant::now() + ASLEEP, false).await;
+        for engine in self.hosts.engines() {
+            let awake = engine.report().await.map_or(0, |report| report.awake);
+            self.audit.found.must(awake == 0, || format!("HIBERNATE-CLEAN: {awake} actors are awake on a host"));
         }
-        violations
+        for address in addresses() {
+            let row = self.hosts.store.row(&address).await.ok().flatten();
+            let is_left = row.is_some_and(|row| !row.present);
+            self.audit.found.must(is_left, || format!("HIBERNATE-CLEAN: somebody counts as present in {address}"));
+        }
     }
 
-    fn report(self, seed: u64, violations: Vec<String>, (acknowledged, commits, checks): (u64, u64, u64)) -> Report {
+    fn report(self, seed: u64, sum: Sum) -> Report {
         let mut faults = self.counts;
-        for (name, count) in [
-            ("appends_written_but_unknown", &self.tally.unknown_written),
-            ("appends_lost", &self.tally.unknown_lost),
-            ("appends_late", &self.tally.unknown_late),
-            ("store_unavailable", &self.tally.unavailable),
-            ("append_conflicts", &self.tally.conflicts),
-        ] {
-            faults.insert(name.into(), count.load(Ordering::Relaxed));
-        }
+        faults.extend(self.hosts.ledgers.counts());
+        faults.insert("refusals_overtaken".into(), sum.overtaken);
+        faults.insert("frames_doubled".into(), self.players.iter().map(|player| player.doubled).sum());
+        faults.insert("frames_swapped".into(), self.players.iter().map(|player| player.swapped).sum());
+        let commits = self.audit.stories.values().map(|story| story.commits).sum();
         let digest = self.trace.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let simulated = self.began.elapsed();
-        Report { seed, simulated, acknowledged, commits, checks, faults, violations, digest }
+        let (acknowledged, found) = (sum.acknowledged, self.audit.found);
+        let (checks, violations) = (found.checks, found.violations);
+        Report { seed, simulated: self.began.elapsed(), acknowledged, commits, checks, faults, violations, digest }
     }
 
     // What faults do
@@ -367,94 +336,83 @@ impl Stage {
         self.without.iter().any(|without| without == kind)
     }
 
-    pub fn hosts(&self) -> u64 {
-        HOSTS as u64
-    }
-
     pub fn count(&mut self, what: &'static str) {
         self.note(|_| what.to_owned());
         *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// False if it does not run.
-    pub fn crash(&mut self, host: usize) -> bool {
-        let Some(node) = self.net.nodes[host].take() else { return false };
-        node.crash();
-        self.net.paused[host] = false;
-        self.net.wires.iter().filter(|wire| wire.host == host).for_each(|wire| wire.cut());
-        true
-    }
-
-    pub fn pause(&mut self, host: usize, paused: bool) -> bool {
-        let Some(node) = &self.net.nodes[host] else { return false };
-        node.line.set_open(!paused);
-        self.net.paused[host] = paused;
-        self.hold_lines_of(host);
-        true
-    }
-
-    pub fn part(&mut self, host: usize, to_host: bool, parted: bool) {
-        self.net.reaches[host][usize::from(!to_host)] = !parted;
-        self.hold_lines_of(host);
-    }
-
-    fn hold_lines_of(&self, host: usize) {
-        self.net.wires.iter().filter(|wire| wire.host == host).for_each(|wire| self.net.hold(wire));
-    }
-
-    pub fn set_wrong(&self, host: usize, milliseconds: i64) {
-        if let Some(node) = &self.net.nodes[host] {
-            node.world.set_wrong(milliseconds);
-        }
-    }
-
-    fn some_line(&self) -> Option<Arc<Wire>> {
-        let whole: Vec<&Arc<Wire>> = self.net.wires.iter().filter(|wire| !wire.is_cut()).collect();
-        (!whole.is_empty()).then(|| (*self.chance.one_of(&whole)).clone())
-    }
-
-    pub fn cut_a_line(&mut self) -> bool {
-        self.some_line().map(|wire| wire.cut()).is_some()
-    }
-
-    /// Neither end hears anything more, and neither is told.
-    pub fn forget_a_line(&mut self) -> bool {
-        let Some(wire) = self.some_line() else { return false };
-        [true, false].into_iter().for_each(|to_host| wire.hold(to_host, true));
-        self.net.wires.retain(|other| !Arc::ptr_eq(other, &wire));
-        true
+    pub fn hosts(&mut self) -> &mut Hosts {
+        &mut self.hosts
     }
 
     pub fn crash_a_player(&mut self) {
         let who = self.chance.below(PLAYERS as u64) as usize;
-        self.players[who].crash(&mut self.net);
+        self.players[who].crash(&mut self.hosts);
+    }
+
+    /// The epoch of some actor is raised, as after a move to another store.
+    pub async fn fence(&mut self) -> bool {
+        let address = self.chance.one_of(&addresses()).clone();
+        self.raise_epoch(&address).await;
+        self.audit.restored(&self.hosts.store, self.latest()).await;
+        true
+    }
+
+    async fn raise_epoch(&self, address: &Address) {
+        let head = self.audit.stories.get(address).and_then(|story| story.head);
+        let epoch = head.map_or(1, |head| head.epoch) + 1;
+        let _ = self.hosts.store.fence(address, epoch).await;
+    }
+
+    /// The first time a copy is made. The next time it is restored, with new epochs, while no host runs but those that nobody can reach.
+    pub async fn restore_an_older_copy(&mut self) -> Option<Vec<usize>> {
+        let Some(backup) = self.backup.take() else {
+            self.backup = Some(self.hosts.store.copy());
+            return None;
+        };
+        let crashed = self.hosts.crash_all();
+        self.audit.step(&self.hosts.store, self.latest()).await;
+        self.hosts.store.restore(&backup);
+        for address in addresses() {
+            self.raise_epoch(&address).await;
+        }
+        self.hosts.ledgers.forget();
+        self.audit.restored(&self.hosts.store, self.latest()).await;
+        Some(crashed)
     }
 
     pub fn heal(&mut self, heal: Heal) {
-        self.note(|_| format!("{heal:?}"));
+        self.note(|_| heal.name().to_owned());
         match heal {
-            Heal::Start(host) => self.net.start(host, &self.store, self.began, &self.tally),
-            Heal::Resume(host) => drop(self.pause(host, false)),
-            Heal::Reach { host, to_host } => self.part(host, to_host, false),
-            Heal::Clock(host) => self.set_wrong(host, 0),
-        }
-    }
-
-    fn heal_all(&mut self) {
-        self.net.rough.store(false, Ordering::Relaxed);
-        for heal in self.plan.end() {
-            self.heal(heal);
+            Heal::Start(host) => self.hosts.start(host),
+            Heal::Restart(host) => {
+                self.hosts.crash(host);
+                self.hosts.start(host);
+            }
+            Heal::Resume(host) => drop(self.hosts.pause(host, false)),
+            Heal::Reach { host, to_host } => self.hosts.part(host, to_host, false),
+            Heal::Clock(host) => self.hosts.set_wrong(host, 0),
+            Heal::Disk(trouble) => trouble.end(),
+            Heal::Read(wire) => wire.hold(false, false),
         }
     }
 }
 
-fn viewer(index: usize) -> Viewer {
-    Viewer::new(Principal { id: format!("player-{index}"), name: String::new() }, vec![])
+fn addresses() -> Vec<Address> {
+    let in_tenant = |tenant: &str| {
+        let tenant = tenant.parse().expect("a name");
+        (0..ACTORS).map(move |actor| Address::in_tenant(&tenant, &format!("ledger/a{actor}")).expect("a name"))
+    };
+    TENANTS.into_iter().flat_map(in_tenant).collect()
 }
 
-fn token(index: usize, tenant: &str) -> String {
-    let expires = crate::world::DAWN / 1000 + 1_000_000;
-    let claims = json!({ "sub": format!("player-{index}"), "tenant": tenant, "roles": [], "iat": 1, "exp": expires });
+pub fn viewer(seat: usize) -> Viewer {
+    Viewer::new(Principal { id: format!("player-{seat}"), name: String::new() }, vec![])
+}
+
+fn token(seat: usize, tenant: &str) -> String {
+    let expires = DAWN / 1000 + 1_000_000;
+    let claims = json!({ "sub": format!("player-{seat}"), "tenant": tenant, "roles": [], "iat": 1, "exp": expires });
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("claims are JSON")
 }

@@ -7,13 +7,21 @@ use std::{
     time::Duration,
 };
 
-use dormouse_core::{Actor, Agenda, Draft, Input, Moment, Outcome, Rejection, Sight, Task, TaskKey, Time, Viewer};
+use dormouse_core::{
+    Actor, Agenda, Draft, Input, Moment, Outcome, Rejection, Sight, Task, TaskKey, Time, Viewer,
+    planted::{Bug, planted},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::entropy;
+
 /// The kind of task that an actor waits for.
 pub const WORK: &str = "work";
+
+/// A task is tried so often.
+pub const ATTEMPTS: u32 = 3;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
@@ -154,6 +162,9 @@ impl Actor for Ledger {
 
     fn evolve(&mut self, event: &Event, at: Moment) {
         self.order = self.order.rotate_left(7).wrapping_mul(31).wrapping_add(at.seq ^ at.time.0);
+        if planted(Bug::ImpureRules) {
+            self.order ^= entropy::bits();
+        }
         match event {
             Event::Added { .. } => self.added += 1,
             Event::Sat { seat, who, .. } => {
@@ -202,7 +213,7 @@ impl Actor for Ledger {
         self.tasks.iter().fold(agenda, |agenda, what| agenda.task(what.as_str(), WORK))
     }
 
-    fn task(&self, _key: &TaskKey) -> Task {
-        Task::new(WORK, Value::Null)
+    fn task(&self, key: &TaskKey) -> Task {
+        Task { attempts: ATTEMPTS, ..Task::new(WORK, json!(key.0)) }
     }
 }
