@@ -82,7 +82,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Refused> {
     let Query(WantedList { mine, status, etag, token }) = wanted.map_err(|_| Code::BadQuery)?;
     let session = session(&state.host, peer, token.as_deref(), &headers)?;
-    let list = List::new(&kind, is_set(mine.as_deref()), status)?;
+    let list = List::new(&kind, is_set(mine.as_deref())?, status)?;
     let etag = last_event_id(&headers)?.map(str::to_owned).or(etag);
     let (mut connection, outbound) = connect(&state.host, session)?;
     connection.subscribe_list(list, etag);

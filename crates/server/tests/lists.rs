@@ -217,6 +217,7 @@ async fn a_stream_of_a_list_is_refused_as_one_of_an_actor_is() {
     let token = host.token("Ana");
     for (path, token, code) in [
         ("/v1/counter/stream?colour=red", &*token, Code::BadQuery),
+        ("/v1/counter/stream?mine=perhaps", &*token, Code::BadQuery),
         ("/v1/no%20name/stream", &*token, Code::BadName),
         (&format!("/v1/counter/stream?status={}", "x".repeat(513)), &*token, Code::TooLarge),
         ("/v1/counter/stream", "", Code::Unauthenticated),

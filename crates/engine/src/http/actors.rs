@@ -23,7 +23,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     Api, Refused,
-    session::{InPath, Signed, body, parsed},
+    session::{InPath, Signed, body, given, parsed},
 };
 use crate::{identity::Session, lists::rows, owner::Looked};
 
@@ -136,6 +136,7 @@ pub(super) async fn redrive(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Commanded {
+    #[serde(default, deserialize_with = "given")]
     command_id: Option<String>,
     command: Box<RawValue>,
 }
@@ -249,7 +250,7 @@ pub(super) async fn list(
     Signed(session): Signed,
 ) -> Result<Json<Value>, Refused> {
     let listing = query(listing)?;
-    let list = List::new(&kind, is_set(listing.mine.as_deref()), listing.status)?;
+    let list = List::new(&kind, is_set(listing.mine.as_deref())?, listing.status)?;
     api.engine.kind(&list.kind)?;
     let after = listing.after.as_deref();
     check_cursor(&session, after)?;
@@ -262,9 +263,16 @@ pub(super) async fn list(
     Ok(Json(said))
 }
 
-/// A parameter that is there is set, unless it says that it is not.
-pub fn is_set(parameter: Option<&str>) -> bool {
-    parameter.is_some_and(|text| text != "false")
+/// A flag of a query: one that is there is set, unless it says that it is not.
+///
+/// # Errors
+/// [`Code::BadQuery`] if it says something else.
+pub fn is_set(flag: Option<&str>) -> Result<bool, Failure> {
+    match flag {
+        Some("" | "true") => Ok(true),
+        None | Some("false") => Ok(false),
+        Some(_) => Err(Code::BadQuery.into()),
+    }
 }
 
 /// A `next` of this tenant's lists. The filter holds the tenant as well; this says so instead of answering with an empty page.

@@ -155,6 +155,7 @@ fn allow(response: &mut Response, origin: HeaderValue) {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Named {
+    #[serde(default, deserialize_with = "session::given")]
     name: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use dormouse_core::{
     limits::{BODY, FRAME_BYTES_MAX},
     strict,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use super::{Api, Peer, Refused};
 use crate::identity::Session;
@@ -91,4 +91,9 @@ pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let code = if unknown { Code::UnknownField } else { Code::BadFrame };
         code.into()
     })
+}
+
+/// A field that may be absent, and is never `null`.
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

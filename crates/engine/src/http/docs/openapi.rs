@@ -164,7 +164,7 @@ fn list(book: &mut Book, kind: &KindSchemas) -> Value {
             "Rows of the page; more or fewer than may be are taken for the nearest.",
             count(1, limits::PAGE_MAX, limits::LIST_ROWS),
         ),
-        query("after", "The `next` of the page before.", json!({ "type": "string" })),
+        query("after", "The `next` of the page before.", json!({ "type": "string", "minLength": 1 })),
     ];
     of_kind(kind, "list", "List actors, newest first", parameters, ("200", json_of::<Page>(book)))
 }
@@ -196,7 +196,16 @@ fn ticket() -> Value {
 fn frames(id: &str) -> Value {
     let frames =
         format!("Frames of asyncapi.json, one a message as `data`, with {id} as `id`; a comment every 15 seconds.");
-    answer(&frames, "text/event-stream", json!({ "type": "string" }))
+    // OpenAPI 3.1 does not say what the schema of a stream is of; who reads streams takes it for that of one event.
+    let event = json!({
+        "type": "object",
+        "properties": {
+            "data": { "type": "string", "contentMediaType": "application/json" },
+            "id": { "type": "string" },
+        },
+        "required": ["data"],
+    });
+    answer(&frames, "text/event-stream", event)
 }
 
 fn create(book: &mut Book, kind: &KindSchemas) -> Value {
@@ -208,8 +217,7 @@ fn create(book: &mut Book, kind: &KindSchemas) -> Value {
 }
 
 fn look(book: &mut Book, kind: &KindSchemas) -> Value {
-    let at = json!({ "type": "integer", "minimum": 1 });
-    let at = query("at_seq", "As of this commit, in the sight that you have now.", at);
+    let at = query("at_seq", "As of this commit, in the sight that you have now.", seq(1));
     let looked = with_view(book.plain::<Looked>(), kind);
     of_actor(kind, "look", "Look at an actor", [at], ("200", json_answer("The view.", looked)))
 }
@@ -228,7 +236,7 @@ fn command(book: &mut Book, kind: &KindSchemas) -> Value {
 fn events(book: &mut Book, kind: &KindSchemas) -> Value {
     let max = limits::EVENTS_PAGE_MAX;
     let parameters = [
-        query("after_seq", "Those of later commits.", json!({ "type": "integer", "minimum": 0, "default": 0 })),
+        query("after_seq", "Those of later commits.", with(seq(0), "default", json!(0))),
         query("limit", "Commits of the page; more or fewer than may be are taken for the nearest.", count(1, max, max)),
     ];
     of_actor(kind, "events", "Read what happened", parameters, ("200", json_of::<Events>(book)))
@@ -274,9 +282,9 @@ fn with_view(mut schema: Value, kind: &KindSchemas) -> Value {
     schema
 }
 
-fn with(mut operation: Value, field: &str, value: Value) -> Value {
-    operation[field] = value;
-    operation
+fn with(mut object: Value, field: &str, value: Value) -> Value {
+    object[field] = value;
+    object
 }
 
 fn of_kind<const N: usize>(
@@ -328,6 +336,11 @@ fn query(name: &str, description: &str, schema: Value) -> Value {
 
 fn header(name: &str, description: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "header", "description": description, "schema": schema })
+}
+
+/// A commit's place, from this one on.
+fn seq(min: u64) -> Value {
+    json!({ "type": "integer", "format": "uint64", "minimum": min, "maximum": u64::MAX })
 }
 
 fn count(min: usize, max: usize, default: usize) -> Value {

@@ -159,11 +159,15 @@ async fn every_refusal_fits_the_document() {
     for (method, uri, token, body, code) in [
         ("GET", "/v1", "", None, Code::Unauthenticated),
         ("GET", "/v1/todo?colour=red", &*host.token, None, Code::BadQuery),
+        ("GET", "/v1/todo?mine=perhaps", &*host.token, None, Code::BadQuery),
+        ("GET", "/v1/todo?after=", &*host.token, None, Code::BadQuery),
+        ("POST", "/v1/guest", "", Some(json!({ "name": null })), Code::BadFrame),
         ("GET", "/v1/todo/none", &*host.token, None, Code::NotFound),
         ("GET", "/v1/none", &*host.token, None, Code::NotFound),
         ("PUT", "/v1/todo", &*host.token, None, Code::MethodNotAllowed),
         ("POST", &*commands, &*host.token, Some(empty), Code::Rejected),
         ("POST", &*commands, &*host.token, Some(json!({})), Code::BadFrame),
+        ("POST", &*commands, &*host.token, Some(json!({ "command_id": null, "command": {} })), Code::BadFrame),
     ] {
         let (status, _, text) = host.raw(method, uri, token, body).await;
         let answer: Value = serde_json::from_str(&text).unwrap();
