@@ -53,4 +53,6 @@ pub use handle::{
 pub use http::TokenError;
 pub use lists::{ListOptions, ListSubscription, Page, Row, WatchOptions};
 pub use session::{Accepted, Resumed, Status};
+#[doc(hidden)]
+pub use socket::{Socket as Bare, bare};
 pub use storage::{FileStorage, Guest, MemoryStorage, Record, Storage};

@@ -1,6 +1,6 @@
 //! One line: a WebSocket that carries frames both ways until either side ends it.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use futures_util::{
     SinkExt, StreamExt,
@@ -22,11 +22,13 @@ use crate::{
     http::{Http, moved},
     limits::CONNECT,
     session::Event,
+    tls::{Roots, Tls},
 };
 
 const PROTOCOL: &str = "dormouse.v1";
 
-pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+#[doc(hidden)]
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens line `line`, and tells `events` all that happens on it. Ends when `outgoing` does.
 pub(crate) async fn run(
@@ -71,6 +73,13 @@ async fn dial(http: &Http) -> Result<Socket, Fault> {
         .unwrap_or_else(|| unreachable(&error))),
         Err(_) => Err(Fault::local("connect_timeout", "The host does not answer.", Action::Retry)),
     }
+}
+
+/// A line to any host, for suites that know no frames of ours.
+#[doc(hidden)]
+pub async fn bare(url: &str) -> tungstenite::Result<Socket> {
+    let tls = Tls::new(url, &Roots::default()).map_err(|fault| io::Error::other(fault.to_string()))?;
+    tls.connect(url.into_client_request()?).await
 }
 
 async fn read(line: u64, mut stream: SplitStream<Socket>, events: &mpsc::Sender<Event>) -> Result<(), Fault> {

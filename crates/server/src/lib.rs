@@ -146,6 +146,15 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// Say back on `/` what is said there, for as long as this is polled: suites that test sockets are no clients of ours.
+    #[doc(hidden)]
+    pub async fn echo(self) {
+        let Self { host, listener, .. } = self;
+        let routes = Router::new().route("/", get(socket::echo)).with_state(AppState { host: host.clone() });
+        let router = dormouse_engine::http::router_with(host.api.clone(), routes);
+        accept::accept(host, listener, router).await;
+    }
+
     /// Serve until `shutdown` resolves or the store fails. Draining lets commits finish and puts every actor to sleep, then says goodbye to
     /// connections. Until the last of them has gone HTTP is answered: whoever balances load has to hear from `/ready` that this host leaves.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Ended {

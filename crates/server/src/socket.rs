@@ -98,7 +98,25 @@ pub(crate) async fn connect(
     State(state): State<AppState>,
     Extension(place): Extension<Arc<Place>>,
     Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+) -> Response {
+    upgrade(request, place, move |socket, spoken| serve(state.host, socket, spoken, peer))
+}
+
+/// What is said comes back: for suites that know no frames of ours. All but the conversation is as it is over [`connect`].
+pub(crate) async fn echo(
+    State(state): State<AppState>,
+    Extension(place): Extension<Arc<Place>>,
+    request: Request,
+) -> Response {
+    upgrade(request, place, move |socket, _| repeat(state.host, socket))
+}
+
+/// Answer an upgrade, and let the socket be served; with it comes whether our subprotocol is spoken on it.
+fn upgrade<F: Future<Output = ()> + Send>(
     mut request: Request,
+    place: Arc<Place>,
+    serve: impl FnOnce(Socket, bool) -> F + Send + 'static,
 ) -> Response {
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let (Some(upgrade), Ok(mut response)) = (upgrade, create_response_with_body(&request, Body::empty)) else {
@@ -112,7 +130,7 @@ pub(crate) async fn connect(
     tokio::spawn(async move {
         // Boxed by phase: an idle connection holds its own phase and not the largest.
         if let Some(socket) = Box::pin(upgraded(upgrade)).await {
-            serve(state.host, socket, spoken, peer).await;
+            serve(socket, spoken).await;
         }
         drop(place);
     });
@@ -182,15 +200,11 @@ async fn begin<T: Stream>(
 
 /// The first frame.
 async fn hello<T: Stream>(socket: &mut Socket<T>) -> Result<(String, Option<OutboxId>), Parting> {
-    let text = match socket.next().await {
-        Some(Ok(Message::Text(text))) => text,
-        Some(Ok(Message::Binary(_))) => return Err(Code::BinaryFrame.into()),
-        Some(Ok(Message::Close(_))) => return Err(Parting::Answered),
-        Some(Ok(_)) => return Err(Code::HelloFirst.into()),
-        Some(Err(error)) => return Err(broken(&error, socket)),
-        None => return Err(Parting::Gone),
+    let text = match hear(socket.next().await, socket)? {
+        Message::Text(text) => text,
+        Message::Binary(_) => return Err(Code::BinaryFrame.into()),
+        _ => return Err(Code::HelloFirst.into()),
     };
-    socket.get_mut().heard();
     match dormouse_core::frame::client::parse(&text)? {
         ClientFrame::Hello { token, outbox } => Ok((token, outbox)),
         _ => Err(Code::HelloFirst.into()),
@@ -302,22 +316,47 @@ async fn take_one<T: Stream>(
     socket: &mut Socket<T>,
     connection: &mut Connection,
 ) -> Result<(), Parting> {
+    match hear(message, socket)? {
+        Message::Text(text) => connection.take(&text).await,
+        Message::Ping(_) | Message::Pong(_) => connection.control(),
+        _ => return Err(Code::BinaryFrame.into()),
+    }
+    Ok(())
+}
+
+/// Count what was read on the wire. A message that is a close, and what is none, end the connection.
+fn hear<T: Stream>(message: Heard, socket: &mut Socket<T>) -> Result<Message, Parting> {
     match message {
-        Some(Ok(Message::Text(text))) => {
-            socket.get_mut().heard();
-            connection.take(&text).await;
-            Ok(())
-        }
-        Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
-            socket.get_mut().heard_control(CONTROL_HEAD + bytes.len());
-            connection.control();
-            Ok(())
-        }
         Some(Ok(Message::Close(_))) => Err(Parting::Answered),
-        Some(Ok(Message::Binary(_) | Message::Frame(_))) => Err(Code::BinaryFrame.into()),
+        Some(Ok(message)) => {
+            match &message {
+                Message::Ping(bytes) | Message::Pong(bytes) => {
+                    socket.get_mut().heard_control(CONTROL_HEAD + bytes.len());
+                }
+                _ => socket.get_mut().heard(),
+            }
+            Ok(message)
+        }
         Some(Err(error)) => Err(broken(&error, socket)),
         None => Err(Parting::Gone),
     }
+}
+
+/// Say back each message until the peer is done.
+async fn repeat(host: Arc<Host>, mut socket: Socket) {
+    let parting = loop {
+        let heard = socket.next().await;
+        let said = match hear(heard, &mut socket) {
+            Ok(Message::Text(text)) => Frame::message(text, OpCode::Data(Data::Text), true),
+            Ok(Message::Binary(bytes)) => Frame::message(bytes, OpCode::Data(Data::Binary), true),
+            Ok(_) => continue,
+            Err(parting) => break parting,
+        };
+        if let Err(error) = socket.send(Message::Frame(said)).await {
+            break gone(error);
+        }
+    };
+    part(&host, socket, parting).await;
 }
 
 /// Write what waits, with one flush, up to the end if it has come.
