@@ -13,7 +13,7 @@ use serde_json::json;
 fn breaks(bug: Bug) -> &'static str {
     match bug {
         Bug::UnknownIsCommitted => "ACK-DURABLE",
-        Bug::UnknownIsRefused => "NO-PHANTOM",
+        Bug::UnknownIsRefused | Bug::RefusalNotKept => "NO-PHANTOM",
         Bug::ToldTooEarly => "ACK-AFTER-SYNC",
         Bug::Forgetful => "IDEMPOTENT",
         Bug::SkippedEvent => "SUB-DENSE",

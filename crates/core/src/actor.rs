@@ -36,7 +36,7 @@ pub trait Actor: Default + Serialize + DeserializeOwned + Send + 'static {
     /// discards the draft, and the actor is loaded afresh.
     ///
     /// # Errors
-    /// A [`Rejection`] reaches the sender alone; nothing is written.
+    /// A [`Rejection`] reaches the sender alone; no event is written.
     fn decide(draft: &mut Draft<'_, Self>, input: Input<Self>) -> Result<(), Rejection>;
 
     /// State: fold one event. Never fails, never asks the world. Heavy deterministic work belongs here.

@@ -3,7 +3,9 @@
 //! The range says what to do: 1xxx wait and try again with the same id, 2xxx subscribe again, 3xxx sign in again,
 //! 4xxx stop: the request itself is wrong.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use crate::position::Position;
 
 macro_rules! codes {
     ($($variant:ident = $number:literal $name:literal http $http:literal close $close:literal : $meaning:literal;)+) => {
@@ -115,13 +117,15 @@ pub struct Failure {
     /// Milliseconds to wait before the same is tried again.
     pub retry_after: Option<u64>,
     /// The rules' own code, where the rules refused.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
+    /// The commit that keeps this refusal, if one does: every copy of that command gets it.
+    pub position: Option<Position>,
 }
 
 impl Failure {
     /// This code, in these words.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, reason: None }
+        Self { code, message: message.into(), retry_after: None, reason: None, position: None }
     }
 
     /// Ask the client to wait this long, in milliseconds.
@@ -140,7 +144,7 @@ impl From<Code> for Failure {
 
 impl From<crate::actor::Rejection> for Failure {
     fn from(rejection: crate::actor::Rejection) -> Self {
-        Self { code: Code::Rejected, message: rejection.message, retry_after: None, reason: Some(rejection.code) }
+        Self { reason: Some(rejection.code.into()), ..Self::new(Code::Rejected, rejection.message) }
     }
 }
 

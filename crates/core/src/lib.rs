@@ -20,6 +20,7 @@ pub mod patch;
 pub mod planted;
 pub mod position;
 pub mod record;
+pub mod refusals;
 pub mod rules;
 pub mod sight;
 pub mod snapshot;

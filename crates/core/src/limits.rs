@@ -56,6 +56,12 @@ limits! {
     /// Outboxes of one principal that an actor remembers, so that one principal cannot push out everybody else's.
     OUTBOXES_PER_PRINCIPAL_MAX: usize = 16;
 
+    /// Refusals that an actor remembers, of commands that may be on several lines: two for each outbox. Of those that go first, later copies are
+    /// too old.
+    REFUSALS_MAX: usize = 512;
+    /// The message of a refusal that is kept: a sentence or two. With it all of them are a twentieth of a state.
+    REFUSAL_BYTES_MAX: usize = 512;
+
     /// One client frame; also one HTTP body. API Gateway carries 128 KB a message, a command is far smaller.
     FRAME_BYTES_MAX: usize = 64 * 1024;
     /// Bytes on the line of one message, with the heads of its fragments: a message of many tiny fragments ends here, with 1008.
@@ -210,3 +216,5 @@ const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX, "a command travels in
 const _: () = assert!(IN_FLIGHT_MAX <= OUTBOX_ANSWERS_MAX, "a retry must find its first answer");
 const _: () = assert!(TOKEN_BYTES_MAX < HEAD_BYTES_MAX, "a token travels in a request's head");
 const _: () = assert!(OUTBOXES_PER_PRINCIPAL_MAX < OUTBOXES_MAX);
+const _: () =
+    assert!(REFUSALS_MAX * (REFUSAL_BYTES_MAX + KEY_BYTES_MAX + 32) < STATE_BYTES_MAX / 20, "refusals fill no state");

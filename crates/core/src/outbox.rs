@@ -1,4 +1,4 @@
-//! Exactly once from a client: the ids that an actor remembers, with their first answers.
+//! Exactly once from a client: the ids that an actor remembers, with the commits that hold their first answers.
 //!
 //! Part of the state of every actor, so that it is in every snapshot and export, and the same on every host.
 //! A number above all that are remembered, or in a gap between them, is new; one at or below the highest forgotten is never executed.
@@ -82,7 +82,7 @@ impl fmt::Display for CommandId {
     }
 }
 
-/// What was answered to an accepted command.
+/// Where the answer to a command stands: the commit that it made, or that keeps its refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Answer {
     n: u64,
@@ -107,9 +107,9 @@ struct Outbox {
 pub enum Known {
     /// Not executed yet.
     New,
-    /// Accepted before, with this answer.
+    /// Answered before, by this commit.
     Before {
-        /// The commit that it made.
+        /// The commit that it made, or that keeps its refusal.
         seq: u64,
         /// That commit's tag.
         tag: [u8; 8],
@@ -157,7 +157,7 @@ impl Outboxes {
         }
     }
 
-    /// Remember that commit `seq` accepted this id.
+    /// Remember that commit `seq` answers this id.
     pub fn remember(&mut self, principal: &str, id: &CommandId, body: u64, seq: u64, tag: [u8; 8]) {
         match self.known.iter().rposition(|o| o.is(principal, &id.outbox)) {
             // The most recently used is last.
@@ -174,6 +174,17 @@ impl Outboxes {
         }
         let outbox = self.known.last_mut().expect("one was just moved or pushed there");
         outbox.remember(Answer { n: id.n, body, seq, tag });
+    }
+
+    /// What commit `seq` answered is too old from now on, and so is every number of that outbox before it which is not remembered.
+    pub fn forget_answer(&mut self, seq: u64) {
+        for outbox in &mut self.known {
+            if let Some(at) = outbox.answers.iter().position(|answer| answer.seq == seq) {
+                let gone = outbox.answers.remove(at).map_or(0, |answer| answer.n);
+                outbox.floor = outbox.floor.max(gone);
+                return;
+            }
+        }
     }
 
     fn make_room(&mut self, principal: &str) {
@@ -285,6 +296,22 @@ mod tests {
         boxes.remember("ana", &id(1), 0, 99, [0; 8]);
         assert_eq!(boxes.look_up("ana", &id(1), 0), Known::TooOld);
         assert_eq!(boxes.look_up("ana", &id(2), 0), Known::Before { seq: 2, tag: [0; 8] });
+    }
+
+    #[test]
+    fn an_answer_that_is_forgotten_is_too_old_and_the_others_stay() {
+        let mut boxes = Outboxes::default();
+        (1..=4).for_each(|n| boxes.remember("ana", &id(n * 10), 0, n, [0; 8]));
+        boxes.remember("bo", &other(5), 0, 5, [0; 8]);
+        boxes.forget_answer(3);
+        boxes.forget_answer(99);
+        assert_eq!(
+            [10, 20, 40].map(|n| boxes.look_up("ana", &id(n), 0)),
+            [1, 2, 4].map(|seq| Known::Before { seq, tag: [0; 8] })
+        );
+        assert_eq!([15, 30].map(|n| boxes.look_up("ana", &id(n), 0)), [Known::TooOld; 2]);
+        assert_eq!(boxes.look_up("ana", &id(31), 0), Known::New);
+        assert_eq!(boxes.look_up("bo", &other(5), 0), Known::Before { seq: 5, tag: [0; 8] });
     }
 
     #[test]

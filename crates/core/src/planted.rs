@@ -31,6 +31,8 @@ pub enum Bug {
     EndlessAttempts,
     /// A command is put on one line only.
     NeverAskedAgain,
+    /// A refusal that is kept is not remembered.
+    RefusalNotKept,
     /// Nobody falls asleep.
     NeverSleeps,
     /// The journal lets a run overwrite what is there.

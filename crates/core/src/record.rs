@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offset  size  field
-//!      0     1  version, 1
+//!      0     1  version: 2 if the cause is a refusal, which programs before it do not know, else 1
 //!      1     1  flags: 1 = the commit retires the actor
 //!      2     4  rules            all numbers little-endian
 //!      6     4  key id, 0 = the body is not encrypted
@@ -25,10 +25,12 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    address::Address, agenda::TaskKey, dice::Secret, hash::Hash, outbox::CommandId, sight::Principal, time::Time,
+    address::Address, agenda::TaskKey, dice::Secret, hash::Hash, outbox::CommandId, refusals::Words, sight::Principal,
+    time::Time,
 };
 
-const VERSION: u8 = 1;
+/// The newest that this program reads.
+const VERSION: u8 = 2;
 const FIXED: usize = 90;
 const TRAILER: usize = 32;
 const FLAG_RETIRES: u8 = 1;
@@ -137,6 +139,15 @@ pub enum Cause {
     },
     /// The engine: the rules, newer ones, wait for other tasks than when the actor last wrote.
     Reviewed,
+    /// A command that may be on several lines was refused, and so is every copy of it.
+    Refused {
+        /// Which.
+        id: CommandId,
+        /// The first 8 bytes of the hash of the command.
+        body: u64,
+        /// What its sender is told.
+        words: Words,
+    },
 }
 
 /// What is parked.
@@ -193,10 +204,15 @@ pub enum Damage {
     Undecodable,
 }
 
+/// The oldest version of which this is a record.
+fn version(cause: &Cause) -> u8 {
+    if matches!(cause, Cause::Refused { .. }) { 2 } else { 1 }
+}
+
 /// Write a record; returns its bytes and its hash.
 pub fn seal(address: &Address, header: &Header, changes: &Changes, body: &Body<'_>) -> (Vec<u8>, Hash) {
     let mut bytes = Vec::with_capacity(256);
-    bytes.push(VERSION);
+    bytes.push(version(&body.cause));
     bytes.push(if header.retires { FLAG_RETIRES } else { 0 });
     bytes.extend_from_slice(&header.rules.to_le_bytes());
     bytes.extend_from_slice(&header.key_id.to_le_bytes());
@@ -271,7 +287,7 @@ pub fn header(bytes: &[u8]) -> Result<Header, Damage> {
     if bytes.len() < FIXED + TRAILER {
         return Err(Damage::Torn);
     }
-    if bytes[0] != VERSION {
+    if !(1..=VERSION).contains(&bytes[0]) {
         return Err(Damage::NewerVersion(bytes[0]));
     }
     let array = |at: usize| -> [u8; 32] { bytes[at..at + 32].try_into().expect("32 bytes") };
@@ -312,6 +328,15 @@ mod tests {
     }
 
     fn sample() -> (Vec<u8>, Hash) {
+        sealed(Cause::Command { id: Some("lx3k9-ab12:7".parse().unwrap()), body: 77 })
+    }
+
+    fn refused() -> (Vec<u8>, Hash) {
+        let words = Words { code: 4440, reason: Some("list_full".into()), message: "The list is full.".into() };
+        sealed(Cause::Refused { id: "lx3k9-ab12:7".parse().unwrap(), body: 77, words })
+    }
+
+    fn sealed(cause: Cause) -> (Vec<u8>, Hash) {
         let header = Header {
             retires: false,
             rules: 3,
@@ -335,7 +360,7 @@ mod tests {
             released: vec![],
         };
         let body = Body {
-            cause: Cause::Command { id: Some("lx3k9-ab12:7".parse().unwrap()), body: 77 },
+            cause,
             by: Some(Cow::Owned(Principal { id: "g-1".into(), name: "Ana".into() })),
             events: vec![br#"{"Added":{"id":1}}"#, br#""Cleared""#],
         };
@@ -344,29 +369,32 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_as_it_was_written() {
-        let (bytes, hash) = sample();
-        let opened = open(&address(), &bytes).unwrap();
-        assert_eq!((opened.hash, opened.header.seq, opened.body.events.len()), (hash, 412, 2));
-        assert_eq!(opened.changes.opened[0].kind, "model");
-        let again = seal(&address(), &opened.header, &opened.changes, &opened.body);
-        assert_eq!(again, (bytes, hash));
+        for (bytes, hash) in [sample(), refused()] {
+            let opened = open(&address(), &bytes).unwrap();
+            assert_eq!((opened.hash, opened.header.seq, opened.body.events.len()), (hash, 412, 2));
+            assert_eq!(opened.changes.opened[0].kind, "model");
+            let again = seal(&address(), &opened.header, &opened.changes, &opened.body);
+            assert_eq!(again, (bytes, hash));
+        }
     }
 
     #[test]
     fn a_flipped_bit_anywhere_is_detected() {
-        let (bytes, _) = sample();
-        for bit in 0..bytes.len() * 8 {
-            let mut bad = bytes.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&address(), &bad).is_err(), "bit {bit}");
+        for (bytes, _) in [sample(), refused()] {
+            for bit in 0..bytes.len() * 8 {
+                let mut bad = bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(open(&address(), &bad).is_err(), "bit {bit}");
+            }
         }
     }
 
     #[test]
     fn a_cut_record_is_detected() {
-        let (bytes, _) = sample();
-        for length in 0..bytes.len() {
-            assert!(open(&address(), &bytes[..length]).is_err(), "length {length}");
+        for (bytes, _) in [sample(), refused()] {
+            for length in 0..bytes.len() {
+                assert!(open(&address(), &bytes[..length]).is_err(), "length {length}");
+            }
         }
     }
 
@@ -380,18 +408,33 @@ mod tests {
     #[test]
     fn a_newer_version_is_refused_by_name() {
         let (mut bytes, _) = sample();
-        bytes[0] = 2;
-        assert_eq!(open(&address(), &bytes), Err(Damage::NewerVersion(2)));
+        for version in [0, VERSION + 1] {
+            bytes[0] = version;
+            assert_eq!(open(&address(), &bytes), Err(Damage::NewerVersion(version)));
+        }
     }
 
     /// Bytes that version 1 wrote, kept: every later program must read them.
     #[test]
     fn version_1_is_still_read() {
-        let hex = include_str!("../golden/record-v1.hex").trim();
-        let bytes: Vec<u8> =
-            (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+        let bytes = golden(include_str!("../golden/record-v1.hex"));
         assert_eq!(bytes, sample().0);
         assert_eq!(open(&address(), &bytes).unwrap().header.rules, 3);
+    }
+
+    /// Only what version 1 cannot say is written as version 2, so that programs before it read all else.
+    #[test]
+    fn version_2_is_still_read() {
+        let bytes = golden(include_str!("../golden/record-v2.hex"));
+        assert_eq!((bytes[0], sample().0[0]), (2, 1));
+        assert_eq!(bytes, refused().0);
+        let Cause::Refused { words, .. } = open(&address(), &bytes).unwrap().body.cause else { panic!("a refusal") };
+        assert_eq!((words.code, &*words.message), (4440, "The list is full."));
+    }
+
+    fn golden(hex: &str) -> Vec<u8> {
+        let hex = hex.trim();
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
     }
 
     #[test]

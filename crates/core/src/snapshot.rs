@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offset  size  field
-//!      0     1  version, 2; of version 1 the engine's part lacks its last field, who is present
+//!      0     1  version, 3; the engine's part ends in version 1 before who is present, in version 2 before the refusals that are kept
 //!      1     4  rules that wrote it; it serves only those
 //!      5     4  epoch
 //!      9     8  seq
@@ -28,7 +28,7 @@ use crate::{
     time::Time,
 };
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const FIXED: usize = 93;
 const TRAILER: usize = 32;
 
@@ -113,10 +113,11 @@ impl Machine {
 }
 
 fn decode_upkeep(version: u8, bytes: &[u8]) -> postcard::Result<Upkeep> {
-    /// An empty set.
-    const NOBODY: &[u8] = &[0];
+    /// An empty set or map.
+    const NONE: &[u8] = &[0];
     match version {
-        1 => postcard::from_bytes(&[bytes, NOBODY].concat()),
+        1 => postcard::from_bytes(&[bytes, NONE, NONE].concat()),
+        2 => postcard::from_bytes(&[bytes, NONE].concat()),
         _ => postcard::from_bytes(bytes),
     }
 }

@@ -14,7 +14,7 @@ use dormouse_core::{
     limits::OUTBOX_AHEAD_MAX,
     machine::Decision,
     outbox::{CommandId, OutboxId},
-    record::Parked,
+    record::{Cause, Parked},
 };
 use proptest::prelude::*;
 use schemars::JsonSchema;
@@ -159,7 +159,7 @@ impl Actor for Garden {
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Step {
-    Command { who: u8, stamp: u64, n: u64, command: Command },
+    Command { who: u8, stamp: u64, n: u64, command: Command, resent: bool },
     Anonymous(Command),
     Pass(u64),
     Wake,
@@ -193,8 +193,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => (0u8..3, 0u64..24, 1u64..90, command())
-            .prop_map(|(who, stamp, n, command)| Step::Command { who, stamp, n, command }),
+        8 => (0u8..3, 0u64..24, 1u64..90, command(), any::<bool>())
+            .prop_map(|(who, stamp, n, command, resent)| Step::Command { who, stamp, n, command, resent }),
         2 => command().prop_map(Step::Anonymous),
         4 => (0u64..300).prop_map(Step::Pass),
         4 => Just(Step::Wake),
@@ -218,11 +218,13 @@ fn bytes(command: &Command) -> Arc<[u8]> {
 /// What the step is to a machine in this state; nothing if it makes no sense there.
 fn stimulus(step: &Step, machine: &Machine, now: Time) -> Option<Stimulus> {
     Some(match step {
-        Step::Command { who, stamp, n, command } => {
+        Step::Command { who, stamp, n, command, resent } => {
             let id = CommandId { outbox: OutboxId { stamp: *stamp, unique: format!("o{stamp}") }, n: *n };
-            Stimulus::Command { by: viewer(*who), id: Some(id), command: bytes(command) }
+            Stimulus::Command { by: viewer(*who), id: Some(id), command: bytes(command), resent: *resent }
         }
-        Step::Anonymous(command) => Stimulus::Command { by: viewer(0), id: None, command: bytes(command) },
+        Step::Anonymous(command) => {
+            Stimulus::Command { by: viewer(0), id: None, command: bytes(command), resent: false }
+        }
         Step::Pass(_) => return None,
         Step::Wake => machine.due(now)?,
         Step::Report { nth, stale, outcome } => {
@@ -268,12 +270,18 @@ impl Life {
 
     fn decide(&mut self, stimulus: &Stimulus) {
         let nonce = [self.records.len() as u8; 16];
-        if let Ok(Decision::Commit(sealed)) = self.machine.decide(stimulus, self.now, nonce) {
-            self.records.push(sealed.record);
-            self.snapshots.push(self.machine.snapshot());
-        }
+        let decided = self.machine.decide(stimulus, self.now, nonce);
         if self.machine.is_spoiled() {
             self.machine = self.replay(0);
+        }
+        match decided {
+            Ok(Decision::Commit(sealed)) => {
+                self.records.push(sealed.record);
+                self.snapshots.push(self.machine.snapshot());
+            }
+            // As the engine does.
+            Err(refusal) => stimulus.kept(&refusal).into_iter().for_each(|refuse| self.decide(&refuse)),
+            Ok(_) => {}
         }
     }
 
@@ -361,10 +369,11 @@ proptest! {
     fn an_id_acts_once(steps in prop::collection::vec(step(), 1..160), again in prop::collection::vec(any::<prop::sample::Index>(), 40)) {
         let mut life = Life::begin();
         steps.iter().for_each(|step| life.live(step));
-        let seen = accepted_ids(&life);
+        let seen = answered_ids(&life);
         let commits = life.records.len();
         for index in again {
-            // Every command once more, in any order: accepted before, refused, or too old, and never a commit if its id had made one.
+            // Every command once more, in any order: answered before or too old, and never a commit if its id had made one. That
+            // also holds for one whose refusal is kept, whatever the rules say now.
             let step = index.get(&steps);
             let Step::Command { who, stamp, n, .. } = step else { continue };
             if !seen.contains_key(&(*who, *stamp, *n)) {
@@ -377,12 +386,12 @@ proptest! {
     }
 }
 
-/// How many commits each id made.
-fn accepted_ids(life: &Life) -> BTreeMap<(u8, u64, u64), u32> {
+/// How many commits each id made, or has for its refusal.
+fn answered_ids(life: &Life) -> BTreeMap<(u8, u64, u64), u32> {
     let mut ids = BTreeMap::new();
     for record in &life.records {
         let opening = dormouse_core::record::open(&life.address, record).unwrap();
-        if let (dormouse_core::record::Cause::Command { id: Some(id), .. }, Some(by)) =
+        if let (Cause::Command { id: Some(id), .. } | Cause::Refused { id, .. }, Some(by)) =
             (opening.body.cause, opening.body.by)
         {
             *ids.entry((by.id[1..].parse().unwrap(), id.outbox.stamp, id.n)).or_default() += 1;
@@ -398,7 +407,8 @@ fn an_outbox_from_the_future_is_refused() {
     let command = serde_json::to_vec(&Command::Draw).unwrap();
     let mut ask = |stamp: Time| {
         let id = CommandId { outbox: OutboxId { stamp: stamp.0, unique: "a".into() }, n: 1 };
-        let stimulus = Stimulus::Command { by: viewer(1), id: Some(id), command: command.as_slice().into() };
+        let stimulus =
+            Stimulus::Command { by: viewer(1), id: Some(id), command: command.as_slice().into(), resent: false };
         life.machine.decide(&stimulus, life.now, [1; 16]).map(drop).map_err(|failure| failure.code)
     };
     let limit = Time(1_790_000_000_000).after(OUTBOX_AHEAD_MAX);

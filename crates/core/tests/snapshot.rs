@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use dormouse_core::{
     Actor, Address, Agenda, Code, Draft, Input, Kind, Machine, Moment, Outcome, Principal, Rejection, Sight, Stimulus,
-    Time, Viewer, dice::Secret, limits, machine::Decision, record::Damage,
+    Time, Viewer, dice::Secret, limits, machine::Decision, record::Damage, refusals::Words,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,23 @@ fn sample() -> Machine {
     machine
 }
 
+/// Of the golden file since version 3.
+fn sample_with_a_refusal() -> Machine {
+    let mut machine = sample();
+    assert!(decide(&mut machine, &refuse("ana", "rs-ab12:8")).is_some());
+    machine
+}
+
+fn command(by: &str, id: &str) -> Stimulus {
+    let (id, command) = (Some(id.parse().unwrap()), b"{}".as_slice().into());
+    Stimulus::Command { by: who(by), id, command, resent: false }
+}
+
+fn refuse(by: &str, id: &str) -> Stimulus {
+    let words = Words { code: 4440, reason: Some("shut".into()), message: "The door is shut.".into() };
+    Stimulus::Refuse { by: who(by), id: id.parse().unwrap(), command: b"{}".as_slice().into(), words }
+}
+
 fn golden(hex: &str) -> Vec<u8> {
     let hex = hex.trim();
     (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
@@ -138,13 +155,65 @@ fn version_2_is_still_read() {
     let bytes = golden(include_str!("../golden/snapshot-v2.hex"));
     let machine = restored(&bytes);
     assert_eq!(present(&machine), ["ana"]);
-    assert_eq!(machine.snapshot(), bytes);
-    assert_eq!(sample().snapshot(), bytes);
+    assert_eq!(machine.snapshot(), sample().snapshot());
+}
+
+#[test]
+fn version_3_is_still_read() {
+    let bytes = golden(include_str!("../golden/snapshot-v3.hex"));
+    assert_eq!(restored(&bytes).snapshot(), bytes);
+    assert_eq!(sample_with_a_refusal().snapshot(), bytes);
+}
+
+#[test]
+fn a_refusal_is_kept_for_every_copy() {
+    let live = sample_with_a_refusal();
+    let position = live.head().position();
+    for mut machine in [restored(&live.snapshot()), live] {
+        for stimulus in [command("ana", "rs-ab12:8"), refuse("ana", "rs-ab12:8"), command("ana", "rs-ab12:8")] {
+            let refused = machine.decide(&stimulus, Time(1_000), [7; 16]).unwrap_err();
+            assert_eq!((refused.code, refused.message.as_str()), (Code::Rejected, "The door is shut."));
+            assert_eq!((refused.reason.as_deref(), refused.position), (Some("shut"), Some(position)));
+        }
+        assert!(decide(&mut machine, &command("bo", "rs-ab12:8")).is_some(), "an outbox belongs to its principal");
+        assert!(decide(&mut machine, &command("ana", "rs-ab12:9")).is_some());
+        assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
+        let refused = machine.decide(&command("ana", "rs-ab12:8"), Time(1_000), [7; 16]).unwrap_err();
+        assert_eq!(refused.position, Some(position), "it outlives the actor");
+    }
+}
+
+#[test]
+fn what_is_over_or_full_keeps_no_refusal() {
+    let mut machine = sample();
+    machine.weigh(&vec![0; limits::STATE_BYTES_MAX + 1]);
+    let refused = machine.decide(&refuse("ana", "rs-ab12:8"), Time(1_000), [7; 16]).unwrap_err();
+    assert_eq!((refused.code, refused.position), (Code::TooLarge, None));
+    assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
+    let refused = machine.decide(&refuse("ana", "rs-ab12:8"), Time(1_000), [7; 16]).unwrap_err();
+    assert_eq!((refused.code, refused.position), (Code::Gone, None));
+}
+
+/// Three from each of so many principals that no outbox is forgotten.
+#[test]
+fn a_refusal_that_is_forgotten_is_too_old() {
+    let mut machine = sample();
+    let of = |nth: usize| (format!("p{}", nth / 3), format!("rs-ab12:{}", nth % 3 + 1));
+    for nth in 0..=limits::REFUSALS_MAX {
+        let (by, id) = of(nth);
+        assert!(decide(&mut machine, &refuse(&by, &id)).is_some());
+    }
+    let mut code = |nth: usize| {
+        let (by, id) = of(nth);
+        machine.decide(&command(&by, &id), Time(1_000), [7; 16]).unwrap_err().code
+    };
+    assert_eq!(code(0), Code::UnknownCommandAge);
+    assert!((1..=limits::REFUSALS_MAX).all(|nth| code(nth) == Code::Rejected));
 }
 
 #[test]
 fn a_newer_version_is_refused_by_name() {
-    for version in [0, 3] {
+    for version in [0, 4] {
         let mut bytes = sample().snapshot();
         bytes[0] = version;
         let refused = Machine::restore(kind(), address(), &bytes).map(drop).unwrap_err();
@@ -193,10 +262,7 @@ fn the_end_of_the_actor_ends_every_presence() {
 /// The table's answer to a command, at the limit and beyond it; everything else goes on.
 #[test]
 fn a_state_over_its_bound_takes_no_more_commands() {
-    let command = |id: &str| {
-        let (id, command) = (Some(id.parse().unwrap()), b"{}".as_slice().into());
-        Stimulus::Command { by: who("ana"), id, command }
-    };
+    let command = |id: &str| command("ana", id);
     let mut machine = sample();
     machine.weigh(&vec![0; limits::STATE_BYTES_MAX]);
     assert!(decide(&mut machine, &command("rs-ab12:8")).is_some());

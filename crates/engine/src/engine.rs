@@ -7,10 +7,9 @@ use dormouse_core::{
     dice::Secret,
     frame::{
         Action, As,
-        client::{From, Subscribe},
+        client::{From, Sent, Subscribe},
         server::{Resumed, ServerFrame},
     },
-    outbox::CommandId,
     position::Position,
     record::{self, Parked},
 };
@@ -196,18 +195,12 @@ impl Engine {
         Ok(parked)
     }
 
-    /// A command whose answer is a frame to this connection. `command_id` is the text of `id`.
-    pub fn send(
-        &self,
-        address: &Address,
-        by: Viewer,
-        (id, command_id): (CommandId, Arc<str>),
-        command: Arc<[u8]>,
-        outlet: &Arc<dyn Outlet>,
-    ) {
+    /// A command whose answer is a frame to this connection.
+    pub fn send(&self, address: &Address, by: Viewer, sent: Sent, outlet: &Arc<dyn Outlet>) {
+        let Sent { id, command_id, command, resent } = sent;
         let reply = || Reply::Wire { outlet: outlet.clone(), command_id: command_id.clone() };
-        let input = Message::Input { stimulus: Stimulus::Command { by, id: Some(id), command }, reply: reply() };
-        if let Err(failure) = self.post(address, input) {
+        let stimulus = Stimulus::Command { by, id: Some(id), command, resent };
+        if let Err(failure) = self.post(address, Message::Input { stimulus, reply: reply() }) {
             reply().send(&address.actor(), Err(failure));
         }
     }

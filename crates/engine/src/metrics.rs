@@ -92,6 +92,7 @@ fn name(stimulus: &Stimulus) -> &'static str {
     match stimulus {
         Stimulus::Create { .. } => "created",
         Stimulus::Command { .. } => "command",
+        Stimulus::Refuse { .. } => "refuse",
         Stimulus::Wake { .. } => "wake",
         Stimulus::Report { .. } => "report",
         Stimulus::Joined { .. } => "joined",

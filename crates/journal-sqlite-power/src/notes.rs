@@ -72,7 +72,12 @@ impl Scribe {
         } else {
             let words_max = if rng.percent(2) { 1_500 } else { 12 };
             let text = "said ".repeat(1 + rng.index(words_max));
-            Stimulus::Command { by, id: None, command: serde_json::to_vec(&text).expect("a text").into() }
+            Stimulus::Command {
+                by,
+                id: None,
+                command: serde_json::to_vec(&text).expect("a text").into(),
+                resent: false,
+            }
         };
         self.time = Time(self.time.0 + rng.below(100_000));
         let mut nonce = [0; 16];

@@ -12,13 +12,12 @@ use dormouse_core::{
     Address, Code, Failure, Position,
     frame::{
         Action, As,
-        client::{ClientFrame, From, Subscribe},
+        client::{ClientFrame, From, Sent, Subscribe},
         glimpse::{Glimpse, glimpse},
         list::{List, ListFrame},
         server::{Resumed, Said, ServerFrame},
     },
     limits,
-    outbox::CommandId,
 };
 use dormouse_engine::{
     follow::Room,
@@ -137,7 +136,7 @@ impl Connection {
             ClientFrame::Unsubscribe { actor, of } => self.unsubscribe(&actor, of),
             ClientFrame::SubscribeList { list, etag } => self.subscribe_list(list, etag),
             ClientFrame::UnsubscribeList { list } => self.unsubscribe_list(&list),
-            ClientFrame::Send { actor, id, command_id, command } => self.send(&actor, (id, command_id), command),
+            ClientFrame::Send { actor, sent } => self.send(&actor, sent),
             ClientFrame::Signal { actor, signal } => {
                 let told = self.pace.signal().and_then(|()| self.admit(&actor)).and_then(|address| {
                     let connection = Some(self.outbound.id());
@@ -299,16 +298,16 @@ impl Connection {
         }
     }
 
-    fn send(&mut self, actor: &str, id: (CommandId, Arc<str>), command: Arc<[u8]>) {
+    fn send(&mut self, actor: &str, sent: Sent) {
         let admitted = self.admit(actor).and_then(|address| {
             self.host.api.engine.kind(&address.kind)?;
             if self.outbound.begin_command() { Ok(address) } else { Err(Code::InFlight.into()) }
         });
         match admitted {
             Ok(address) => {
-                self.host.api.engine.send(&address, self.session.viewer.clone(), id, command, &self.outlet);
+                self.host.api.engine.send(&address, self.session.viewer.clone(), sent, &self.outlet);
             }
-            Err(failure) => self.reject(&failure, actor, &id.1),
+            Err(failure) => self.reject(&failure, actor, &sent.command_id),
         }
     }
 

@@ -46,6 +46,36 @@ async fn a_refusal_reaches_its_sender_alone() {
         .await;
     let rejected = socket.hear_type("rejected").await;
     assert_eq!((&rejected["code"], &rejected["reason"]), (&json!(4440), &json!("zero")));
+    assert_eq!(rejected["position"], Value::Null, "no commit keeps it");
+}
+
+/// Over the second line, and then over the first, which is late.
+#[tokio::test]
+async fn the_refusal_of_a_command_that_was_sent_before_is_that_of_every_copy() {
+    let host = Host::start().await;
+    let token = host.token("Ana");
+    let actor = host.counter(&token, json!({})).await;
+    let (mut socket, outbox) = host.enter(&token).await;
+    let (id, command) = (format!("{outbox}:1"), json!({ "type": "add", "by": 0 }));
+    let send = json!({ "action": "send", "actor": actor, "command_id": id, "command": command, "resent": true });
+    socket.say(send).await;
+    let rejected = socket.hear_type("rejected").await;
+    assert_eq!((&rejected["code"], &rejected["reason"]), (&json!(4440), &json!("zero")));
+    assert!(rejected["position"].as_str().unwrap().starts_with("1:2:"), "{rejected}");
+
+    let path = format!("/v1/{actor}/commands");
+    for body in [
+        json!({ "command_id": id, "command": command }),
+        json!({ "command_id": id, "command": command, "resent": true }),
+    ] {
+        let (status, refused) = post(&host, &token, &path, body).await;
+        assert_eq!(status, 422);
+        for field in ["code", "reason", "message", "position"] {
+            assert_eq!(refused["error"][field], rejected[field], "{refused}");
+        }
+    }
+    let (status, nameless) = post(&host, &token, &path, json!({ "command": command, "resent": true })).await;
+    assert_eq!((status, &nameless["error"]["code"]), (400, &json!(4418)));
 }
 
 #[tokio::test]

@@ -49,12 +49,8 @@ pub enum ClientFrame {
     Send {
         /// `kind/id`.
         actor: String,
-        /// The same for every repetition.
-        id: CommandId,
-        /// Its text, which the answer repeats.
-        command_id: Arc<str>,
-        /// JSON.
-        command: Arc<[u8]>,
+        /// What to give it.
+        sent: Sent,
     },
     /// Tell those who watch.
     Signal {
@@ -68,6 +64,19 @@ pub enum ClientFrame {
         /// By actor.
         positions: BTreeMap<String, Position>,
     },
+}
+
+/// A command as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The same for every repetition.
+    pub id: CommandId,
+    /// Its text, which the answer repeats.
+    pub command_id: Arc<str>,
+    /// JSON.
+    pub command: Arc<[u8]>,
+    /// It was put on a line before: another copy may come.
+    pub resent: bool,
 }
 
 /// A request to be told of an actor.
@@ -122,6 +131,7 @@ struct Flat<'a> {
     command_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "present")]
     command: Option<&'a RawValue>,
+    resent: Option<bool>,
     #[serde(borrow, default, deserialize_with = "present")]
     signal: Option<&'a RawValue>,
     positions: Option<BTreeMap<String, Cow<'a, str>>>,
@@ -160,11 +170,23 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 /// Fields in the order of [`Flat::given`].
-const FIELDS: [&str; 11] =
-    ["token", "outbox", "actor", "list", "as", "from", "etag", "command_id", "command", "signal", "positions"];
+const FIELDS: [&str; 12] = [
+    "token",
+    "outbox",
+    "actor",
+    "list",
+    "as",
+    "from",
+    "etag",
+    "command_id",
+    "command",
+    "resent",
+    "signal",
+    "positions",
+];
 
 impl Flat<'_> {
-    fn given(&self) -> [bool; 11] {
+    fn given(&self) -> [bool; 12] {
         [
             self.token.is_some(),
             self.outbox.is_some(),
@@ -175,6 +197,7 @@ impl Flat<'_> {
             self.etag.is_some(),
             self.command_id.is_some(),
             self.command.is_some(),
+            self.resent.is_some(),
             self.signal.is_some(),
             self.positions.is_some(),
         ]
@@ -256,14 +279,15 @@ fn unsubscribe(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
 }
 
 fn send(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
-    flat.only(&["actor", "command_id", "command"])?;
+    flat.only(&["actor", "command_id", "command", "resent"])?;
     let command = required(flat.command, "command")?.get();
     if command.len() > COMMAND_BYTES_MAX {
         return Err(Code::TooLarge.into());
     }
     let command_id: Arc<str> = required(flat.command_id, "command_id")?.into();
     let id = command_id.parse().map_err(|_| Code::BadCommandId)?;
-    Ok(ClientFrame::Send { actor: required(flat.actor, "actor")?, id, command_id, command: command.as_bytes().into() })
+    let sent = Sent { id, command_id, command: command.as_bytes().into(), resent: flat.resent.unwrap_or_default() };
+    Ok(ClientFrame::Send { actor: required(flat.actor, "actor")?, sent })
 }
 
 fn signal(flat: Flat<'_>) -> Result<ClientFrame, Failure> {
@@ -301,7 +325,7 @@ mod tests {
 
     #[test]
     fn bad_frames_are_answered_by_number() {
-        let cases: [(&str, Code); 24] = [
+        let cases: [(&str, Code); 26] = [
             ("", Code::BadJson),
             ("[]", Code::BadFrame),
             ("{}", Code::BadFrame),
@@ -310,6 +334,8 @@ mod tests {
             (r#"{"action":"send","token":"x"}"#, Code::UnknownField),
             (r#"{"action":"send","actor":"a/b","command_id":"x","command":{}}"#, Code::BadCommandId),
             (r#"{"action":"send","actor":"a/b","command_id":"0-a:1"}"#, Code::BadFrame),
+            (r#"{"action":"send","actor":"a/b","command_id":"0-a:1","command":1,"resent":1}"#, Code::BadFrame),
+            (r#"{"action":"subscribe","actor":"a/b","resent":true}"#, Code::UnknownField),
             (r#"{"action":"subscribe"}"#, Code::BadFrame),
             (r#"{"action":"subscribe","actor":"a/b","from":"1:-2:x"}"#, Code::BadPosition),
             (r#"{"action":"subscribe","actor":"a/b","as":"dream"}"#, Code::BadFrame),
@@ -366,7 +392,16 @@ mod tests {
     #[test]
     fn a_command_keeps_its_bytes() {
         let text = r#"{"command":{"type":"add", "by":1},"action":"send","actor":"counter/a","command_id":"0-a:7"}"#;
-        let ClientFrame::Send { command, id, .. } = parse(text).unwrap() else { panic!("a send") };
-        assert_eq!((&*command, id.n), (&br#"{"type":"add", "by":1}"#[..], 7));
+        let ClientFrame::Send { sent, .. } = parse(text).unwrap() else { panic!("a send") };
+        assert_eq!((&*sent.command, sent.id.n, sent.resent), (&br#"{"type":"add", "by":1}"#[..], 7, false));
+    }
+
+    #[test]
+    fn a_command_says_whether_it_was_sent_before() {
+        for (said, resent) in [("true", true), ("false", false)] {
+            let text = format!(r#"{{"action":"send","actor":"a/b","command_id":"0-a:1","command":1,"resent":{said}}}"#);
+            let ClientFrame::Send { sent, .. } = parse(&text).unwrap() else { panic!("a send") };
+            assert_eq!(sent.resent, resent);
+        }
     }
 }

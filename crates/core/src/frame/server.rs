@@ -183,17 +183,21 @@ pub struct Said<'a> {
     pub retry_after: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
 }
 
 impl<'a> From<&'a Failure> for Said<'a> {
     fn from(failure: &'a Failure) -> Self {
-        let Failure { code, message, retry_after, reason } = failure;
-        Self { code: *code as u16, name: code.name(), message, retry_after: *retry_after, reason: *reason }
+        let Failure { code, message, retry_after, reason, position } = failure;
+        let (code, name, reason) = (*code as u16, code.name(), reason.as_deref());
+        Self { code, name, message, retry_after: *retry_after, reason, position: *position }
     }
 }
 
 impl From<Code> for Said<'static> {
     fn from(code: Code) -> Self {
-        Self { code: code as u16, name: code.name(), message: code.meaning(), retry_after: None, reason: None }
+        let (name, message) = (code.name(), code.meaning());
+        Self { code: code as u16, name, message, retry_after: None, reason: None, position: None }
     }
 }

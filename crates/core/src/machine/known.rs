@@ -19,7 +19,9 @@ impl Machine {
     pub(super) fn known(&self, stimulus: &Stimulus, now: Time) -> Result<Option<Decision>, Failure> {
         match stimulus {
             Stimulus::Create { config, .. } => self.created_before(body_hash(config)),
-            Stimulus::Command { by, id: Some(id), command } => self.answered_before(by, id, body_hash(command), now),
+            Stimulus::Command { by, id: Some(id), command, .. } | Stimulus::Refuse { by, id, command, .. } => {
+                self.answered_before(by, id, body_hash(command), now)
+            }
             Stimulus::Wake { key, due } => Ok(self.wake_is_over(key, *due).then_some(Decision::Nothing)),
             Stimulus::Report { key, opened, .. } => {
                 let is_open = self.upkeep.open.get(key).is_some_and(|o| o.seq == *opened) || planted(Bug::OutcomeTwice);
@@ -75,7 +77,10 @@ impl Machine {
             }
             Known::New => Ok(None),
             Known::Before { .. } if planted(Bug::Forgetful) => Ok(None),
-            Known::Before { seq, tag } => Ok(Some(Decision::Before(self.place(seq, tag)))),
+            Known::Before { seq, tag } => match self.upkeep.refusals.get(seq) {
+                Some(words) => Err(words.failure(self.place(seq, tag))),
+                None => Ok(Some(Decision::Before(self.place(seq, tag)))),
+            },
             Known::OtherBody => Err(Code::IdempotencyMismatch.into()),
             Known::TooOld => Err(Code::UnknownCommandAge.into()),
         }

@@ -40,7 +40,7 @@ use crate::{
 pub enum Decision {
     /// A commit to append; the machine stands after it.
     Commit(Box<Sealed>),
-    /// This id was accepted before, at this position.
+    /// This id was accepted before, at this position. One whose refusal is kept is an `Err` with the position of that.
     Before(Position),
     /// Nothing to write and nothing to say.
     Nothing,
@@ -185,6 +185,7 @@ impl Machine {
         let known = match self.known(stimulus, now) {
             // The first answer outlives the right to ask, and the actor.
             Ok(Some(before @ Decision::Before(_))) => return Ok(before),
+            Err(kept) if kept.position.is_some() => return Err(kept),
             known => known,
         };
         self.admit(stimulus)?;
@@ -220,10 +221,12 @@ impl Machine {
     /// Whoever may know nothing of the actor can ask nothing of it: the answer is that of an actor that is not there.
     fn admit_sender(&self, stimulus: &Stimulus) -> Result<(), Failure> {
         match stimulus {
-            Stimulus::Command { by, .. } | Stimulus::Retire { by } if self.sight(by)? == Sight::Nothing => {
+            Stimulus::Command { by, .. } | Stimulus::Refuse { by, .. } | Stimulus::Retire { by }
+                if self.sight(by)? == Sight::Nothing =>
+            {
                 Err(Code::NotFound.into())
             }
-            Stimulus::Command { .. } if self.is_full => Err(Failure::new(
+            Stimulus::Command { .. } | Stimulus::Refuse { .. } if self.is_full => Err(Failure::new(
                 Code::TooLarge,
                 "the state of this actor is as large as it may be; it takes no more commands",
             )),
@@ -272,6 +275,9 @@ impl Machine {
         Some(match stimulus {
             Stimulus::Create { config, secret, .. } => Cause::Created { secret: *secret, config: body_hash(config) },
             Stimulus::Command { id, command, .. } => Cause::Command { id: id.clone(), body: body_hash(command) },
+            Stimulus::Refuse { id, command, words, .. } => {
+                Cause::Refused { id: id.clone(), body: body_hash(command), words: words.clone() }
+            }
             Stimulus::Wake { key, due } if nothing_happened => Cause::Parked { what: Parked::Wake(key.clone(), *due) },
             Stimulus::Wake { key, .. } => Cause::Wake { key: key.clone() },
             Stimulus::Report { key, .. } if nothing_happened => Cause::Parked { what: Parked::Task(key.clone()) },

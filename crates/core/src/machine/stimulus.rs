@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::{
     agenda::{Outcome, TaskKey},
+    codes::Failure,
     dice::Secret,
     outbox::CommandId,
     record::Parked,
+    refusals::Words,
     rules::RawInput,
     sight::{Principal, Viewer},
     time::Time,
@@ -32,6 +34,19 @@ pub enum Stimulus {
         id: Option<CommandId>,
         /// JSON.
         command: Arc<[u8]>,
+        /// Its sender has put it on a line before: of this id another copy may come, so a refusal must be kept.
+        resent: bool,
+    },
+    /// Keep the refusal of a command that was sent again.
+    Refuse {
+        /// Who asks.
+        by: Viewer,
+        /// Of which no other answer is known.
+        id: CommandId,
+        /// JSON.
+        command: Arc<[u8]>,
+        /// What its sender is told.
+        words: Words,
     },
     /// A time of the agenda has come.
     Wake {
@@ -91,8 +106,28 @@ impl Stimulus {
             Self::Joined { who } => RawInput::Joined { who },
             Self::Left { who } => RawInput::Left { who },
             Self::Retire { by } => RawInput::Retire { by },
-            Self::Park { .. } | Self::Redrive { .. } | Self::Review => return None,
+            Self::Refuse { .. } | Self::Park { .. } | Self::Redrive { .. } | Self::Review => return None,
         })
+    }
+
+    /// What keeps this refusal of it, if another copy may come: it must not be taken then.
+    pub fn kept(&self, refusal: &Failure) -> Option<Self> {
+        match self {
+            Self::Command { by, id: Some(id), command, resent: true } if refusal.position.is_none() => {
+                let (by, id, command) = (by.clone(), id.clone(), command.clone());
+                Some(Self::Refuse { by, id, command, words: Words::of(refusal) })
+            }
+            _ => None,
+        }
+    }
+
+    /// What was asked at first: a refusal holds only on the state on which it was decided.
+    #[must_use]
+    pub fn asked(self) -> Self {
+        match self {
+            Self::Refuse { by, id, command, .. } => Self::Command { by, id: Some(id), command, resent: true },
+            asked => asked,
+        }
     }
 
     /// Who is behind it, where there is somebody.
@@ -100,6 +135,7 @@ impl Stimulus {
         match self {
             Self::Create { by, .. }
             | Self::Command { by, .. }
+            | Self::Refuse { by, .. }
             | Self::Joined { who: by }
             | Self::Left { who: by }
             | Self::Retire { by }

@@ -8,8 +8,10 @@ use super::present::Present;
 use crate::{
     agenda::TaskKey,
     dice::Secret,
-    outbox::Outboxes,
+    outbox::{CommandId, Outboxes},
+    planted::{Bug, planted},
     record::{Body, Cause, Changes, Header, Opened, Parked},
+    refusals::{Refusals, Words},
     time::Time,
 };
 
@@ -25,8 +27,10 @@ pub(crate) struct Upkeep {
     pub(super) wake: Option<Time>,
     pub(super) events: u64,
     pub(super) retired: bool,
-    /// Since version 2 of snapshots; last, so that older ones are read as if nobody were present.
+    /// Since version 2 of snapshots; behind all that was there before, so that older ones are read as if nobody were present.
     pub(super) present: Present,
+    /// Since version 3 of snapshots. The outboxes know the ids; an answer of theirs whose commit is not here was accepted.
+    pub(super) refusals: Refusals,
 }
 
 impl Upkeep {
@@ -59,6 +63,9 @@ impl Upkeep {
             (Cause::Command { id: Some(id), body }, Some(by)) => {
                 self.outboxes.remember(&by.id, id, *body, header.seq, tag);
             }
+            (Cause::Refused { id, body, words }, Some(by)) => {
+                self.keep_refusal(&by.id, (id, *body), words, (header.seq, tag))
+            }
             (Cause::Parked { what }, _) => {
                 self.parked.insert(what.clone());
             }
@@ -66,6 +73,16 @@ impl Upkeep {
             (Cause::Left, Some(who)) => self.present.left(who),
             (Cause::Retire, _) => self.present.clear(),
             _ => {}
+        }
+    }
+
+    fn keep_refusal(&mut self, by: &str, (id, body): (&CommandId, u64), words: &Words, (seq, tag): (u64, [u8; 8])) {
+        if planted(Bug::RefusalNotKept) {
+            return;
+        }
+        self.outboxes.remember(by, id, body, seq, tag);
+        if let Some(forgotten) = self.refusals.remember(seq, words.clone()) {
+            self.outboxes.forget_answer(forgotten);
         }
     }
 }

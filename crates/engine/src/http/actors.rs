@@ -139,6 +139,8 @@ struct Commanded {
     #[serde(default, deserialize_with = "given")]
     command_id: Option<String>,
     command: Box<RawValue>,
+    #[serde(default)]
+    resent: bool,
 }
 
 pub(super) async fn command(
@@ -148,13 +150,18 @@ pub(super) async fn command(
     request: Request,
 ) -> Result<Json<Value>, Refused> {
     let address = address(&session, &kind, &id)?;
-    let Commanded { command_id, command } = parsed(&body(request).await?)?;
+    let Commanded { command_id, command, resent } = parsed(&body(request).await?)?;
     if command.get().len() > COMMAND_BYTES_MAX {
         return Err(Code::TooLarge.into());
     }
     let id: Option<CommandId> = command_id.map(|id| id.parse().map_err(|_| Code::BadCommandId)).transpose()?;
+    if resent && id.is_none() {
+        return Err(
+            Failure::new(Code::BadCommandId, "a command that was sent before has the `command_id` of then").into()
+        );
+    }
     let command = command.get().as_bytes().into();
-    let stimulus = Stimulus::Command { by: session.viewer, id, command };
+    let stimulus = Stimulus::Command { by: session.viewer, id, command, resent };
     let accepted = api.engine.call(&address, stimulus, true).await?;
     let mut said = json!({ "position": accepted.position });
     if let Some(etag) = accepted.etag {

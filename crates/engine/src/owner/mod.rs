@@ -267,7 +267,8 @@ impl Owner {
                 return false;
             }
         }
-        if !self.unconfirmed.is_empty() && self.append.is_none() && !self.next.has_commits() {
+        // What is decided again may be refused again, on a state that is newer and may be old, too.
+        while !self.unconfirmed.is_empty() && self.append.is_none() && !self.next.has_commits() {
             Box::pin(self.confirm()).await;
             if self.broken.is_some() {
                 return false;
@@ -383,7 +384,18 @@ impl Owner {
         }
         let decided = self.machine.decide(&stimulus, self.now(), self.shared.world.draw());
         self.shared.meters.decided(&stimulus, &decided);
-        let verdict = match decided {
+        if let Err(refusal) = &decided
+            && let Some(kept) = stimulus.kept(refusal)
+        {
+            return self.decide(kept, reply, tries);
+        }
+        let verdict = self.verdict(&stimulus, &reply, decided);
+        self.keep(Item::Input { stimulus, reply, tries, verdict });
+    }
+
+    /// What the sender will be told. A commit joins the next run.
+    fn verdict(&mut self, stimulus: &Stimulus, reply: &Reply, decided: Result<Decision, Failure>) -> Verdict {
+        match decided {
             Ok(Decision::Commit(sealed)) => {
                 let position = sealed.head.position();
                 self.clock = Clock::at(sealed.time);
@@ -391,19 +403,21 @@ impl Owner {
                 if self.machine.is_retired() {
                     self.next.retire();
                 }
-                Verdict::Accepted { position, etag: self.etag_for(&stimulus, &reply), again: false }
+                match stimulus {
+                    Stimulus::Refuse { words, .. } => Verdict::Refused(words.failure(position)),
+                    _ => Verdict::Accepted { position, etag: self.etag_for(stimulus, reply), again: false },
+                }
             }
             Ok(Decision::Before(position)) => {
                 let is_newest = position == self.machine.head().position();
-                let etag = if is_newest { self.etag_for(&stimulus, &reply) } else { None };
+                let etag = if is_newest { self.etag_for(stimulus, reply) } else { None };
                 Verdict::Accepted { position, etag, again: true }
             }
             Ok(Decision::Nothing) => {
                 Verdict::Accepted { position: self.machine.head().position(), etag: None, again: false }
             }
             Err(failure) => Verdict::Refused(failure),
-        };
-        self.keep(Item::Input { stimulus, reply, tries, verdict });
+        }
     }
 
     /// The run before is on its way: there may be room in the next one.

@@ -57,13 +57,16 @@ impl Item {
     /// What was asked, and how often an answer was worked out in vain.
     pub(crate) fn question(self) -> (Message, u32) {
         match self {
-            Self::Input { stimulus, reply, tries, .. } => (Message::Input { stimulus, reply }, tries),
+            Self::Input { stimulus, reply, tries, .. } => (Message::Input { stimulus: stimulus.asked(), reply }, tries),
             Self::Look { viewer, reply, .. } => (Message::Look { viewer, reply }, 0),
             Self::Watch { watch, .. } => (Message::Watch(watch), 0),
             Self::Unwatch { connection, of } => (Message::Unwatch { connection, of }, 0),
             Self::Reveal { viewer, entries, reply, .. } => (Message::Reveal { viewer, entries, reply }, 0),
             Self::Request { key, opened, reply, .. } => (Message::Request { key, opened, reply }, 0),
             Self::Parked { reply, .. } => (Message::Parked { reply }, 0),
+            Self::Stranded { message: Message::Input { stimulus, reply }, tries } => {
+                (Message::Input { stimulus: stimulus.asked(), reply }, tries)
+            }
             Self::Stranded { message, tries } => (message, tries),
         }
     }

@@ -33,7 +33,9 @@ impl Worker for Send {
         let receiver = Address::in_tenant(&job.address.tenant, &request.actor)
             .map_err(|error| Failed::for_good(error.to_string()))?;
         let command = request.command.get().as_bytes().into();
-        let stimulus = Stimulus::Command { by: sender(&job.address), id: Some(command_id(&job)), command };
+        // Of the first attempt, too, nobody knows whether it is the only one: its lease may have ended.
+        let stimulus =
+            Stimulus::Command { by: sender(&job.address), id: Some(command_id(&job)), command, resent: true };
         match job.engine.call(&receiver, stimulus, false).await {
             Ok(accepted) => Ok(json!({ "position": accepted.position })),
             Err(failure) if failure.code.is_retryable() && failure.code != Code::Internal => {

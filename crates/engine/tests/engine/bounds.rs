@@ -100,7 +100,10 @@ fn twenty_thousand_due_at_once_are_each_woken_once() {
             born.spawn(async move {
                 engine.create(&address, judge.clone(), b"{}").await.unwrap();
                 let command = br#"{"type": "wake", "key": "egg", "in_ms": 60000}"#.as_slice().into();
-                engine.call(&address, Stimulus::Command { by: judge, id: None, command }, false).await.unwrap();
+                engine
+                    .call(&address, Stimulus::Command { by: judge, id: None, command, resent: false }, false)
+                    .await
+                    .unwrap();
             });
         }
         born.join_all().await;

@@ -184,7 +184,7 @@ impl House {
 
     async fn say(&self, id: &str, command: Value) {
         let command = command.to_string().into_bytes().into();
-        let stimulus = Stimulus::Command { by: viewer("ana"), id: None, command };
+        let stimulus = Stimulus::Command { by: viewer("ana"), id: None, command, resent: false };
         self.engine.call(&table(id), stimulus, false).await.unwrap();
     }
 

@@ -129,7 +129,8 @@ fn of(frame: &Value) -> &'static str {
 fn failure(frame: &Value) -> String {
     let reason = frame["reason"].as_str().map_or(String::new(), |reason| format!(" ({reason})"));
     let retry = frame["retry_after"].as_u64().map_or(String::new(), |ms| format!(", retry after {ms} ms"));
-    format!("{} {}{reason}{retry}", frame["code"], frame["name"].as_str().unwrap_or_default())
+    let kept = frame["position"].as_str().map_or(String::new(), |kept| format!(", kept by {}", short(kept)));
+    format!("{} {}{reason}{retry}{kept}", frame["code"], frame["name"].as_str().unwrap_or_default())
 }
 
 fn event(event: &Value) -> String {

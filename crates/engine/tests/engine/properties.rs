@@ -136,12 +136,12 @@ impl Run {
         self.stage.watch(Some("a"), name, &self.address, Subscribe { actor, of: As::View, from, etag });
     }
 
-    fn send(&mut self, on_b: bool, sent: &Sent) {
+    fn send(&mut self, on_b: bool, sent: &Sent, resent: bool) {
         let host = if on_b { "b" } else { "a" };
         let name = format!("p{}.{host}", sent.who);
         // One client: the same outbox over whichever host.
         self.stage.person(&name).outbox = OutboxId { stamp: DAWN, unique: format!("p{}", sent.who) };
-        self.stage.send(Some(host), &name, &self.address, sent.n, &sent.command);
+        self.stage.send(Some(host), &name, &self.address, (sent.n, resent), &sent.command);
     }
 
     async fn perform(&mut self, op: Op) {
@@ -150,13 +150,13 @@ impl Run {
                 let n = self.next[usize::from(who)];
                 self.next[usize::from(who)] += 1;
                 let sent = Sent { who, n, command: command.to_string() };
-                self.send(on_b, &sent);
+                self.send(on_b, &sent, false);
                 self.sent.push(sent);
             }
             Op::Again { .. } if self.sent.is_empty() => {}
             Op::Again { on_b, which } => {
                 let sent = which.get(&self.sent).clone();
-                self.send(on_b, &sent);
+                self.send(on_b, &sent, true);
             }
             Op::Fault(fault) => self.stage.disk.faults.fail(match fault {
                 0 => Fault::UnknownWritten,
@@ -192,7 +192,7 @@ impl Run {
         self.last_commit().await;
         for sent in self.sent.clone() {
             for _ in 0..5 {
-                self.send(false, &sent);
+                self.send(false, &sent, true);
                 self.stage.pass(Duration::from_millis(400)).await;
                 if self.last_answer(&sent).is_some_and(|answer| answer["code"].as_u64().is_none_or(|code| code >= 4000))
                 {
@@ -209,7 +209,7 @@ impl Run {
         let judge = self.stage.person("judge").viewer.clone();
         let kind = if self.address.kind.as_str() == "counter" { "nothing" } else { "move" };
         let command = json!({ "type": kind }).to_string().into_bytes();
-        let stimulus = Stimulus::Command { by: judge, id: None, command: command.into() };
+        let stimulus = Stimulus::Command { by: judge, id: None, command: command.into(), resent: false };
         for _ in 0..80 {
             let done = self.stage.engine(Some("a")).call(&self.address, stimulus.clone(), false).await;
             self.stage.pass(Duration::from_millis(400)).await;
@@ -245,10 +245,23 @@ impl Run {
         ids
     }
 
+    /// NO-PHANTOM: what a commit keeps refused has no other commit and no other refusal.
+    fn check_refusals(&self, committed: &BTreeMap<String, Vec<u64>>) {
+        let mut kept: BTreeMap<String, Value> = BTreeMap::new();
+        for answer in
+            self.answers().into_iter().filter(|answer| answer["position"].is_string() && answer["type"] == "rejected")
+        {
+            let id = answer["command_id"].as_str().unwrap().to_owned();
+            assert_eq!(committed.get(&id), None, "NO-PHANTOM: {answer}");
+            assert_eq!(*kept.entry(id).or_insert_with(|| answer.clone()), answer, "NO-PHANTOM: one refusal");
+        }
+    }
+
     /// ACK-DURABLE, IDEMPOTENT, ONE-PER-SEQ, DENSE, LIVE-AFTER-HEAL.
     async fn check_commands(&self) {
         self.stage.journal(&self.address).await;
         let committed = self.committed().await;
+        self.check_refusals(&committed);
         let mut accepted: BTreeMap<String, Position> = BTreeMap::new();
         for answer in self.answers().into_iter().filter(|answer| answer["type"] == "accepted") {
             let (id, position) = (answer["command_id"].as_str().unwrap(), answer["position"].as_str().unwrap());

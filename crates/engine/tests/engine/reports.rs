@@ -89,7 +89,7 @@ impl House {
 
     async fn command(&self, command: Value) {
         let command = command.to_string().into_bytes().into();
-        let stimulus = Stimulus::Command { by: self.judge.clone(), id: None, command };
+        let stimulus = Stimulus::Command { by: self.judge.clone(), id: None, command, resent: false };
         self.engine.call(&self.address, stimulus, false).await.unwrap();
     }
 

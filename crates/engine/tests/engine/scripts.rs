@@ -43,6 +43,7 @@ scripts! {
     presence
     presence_after_a_crash
     quarantine
+    refusals
     restart
     restored
     resume

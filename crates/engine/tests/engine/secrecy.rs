@@ -121,7 +121,7 @@ impl Scene {
     /// Each of a player's commands is one of its connection, so that it hears the answer.
     fn command(&mut self, who: &str, command: serde_json::Value) {
         self.sent += 1;
-        self.stage.send(None, who, &self.address, self.sent, &command.to_string());
+        self.stage.send(None, who, &self.address, (self.sent, false), &command.to_string());
     }
 
     async fn perform(&mut self, op: &Op, words: &Words) {
@@ -187,7 +187,7 @@ impl Scene {
         let by = self.stage.person("judge").viewer.clone();
         for _ in 0..60 {
             let command = br#"{"type":"move"}"#[..].into();
-            let stimulus = Stimulus::Command { by: by.clone(), id: None, command };
+            let stimulus = Stimulus::Command { by: by.clone(), id: None, command, resent: false };
             let done = self.stage.engine(None).call(&self.address, stimulus, false).await;
             self.stage.pass(Duration::from_millis(200)).await;
             if done.is_ok() {

@@ -10,7 +10,7 @@ use dormouse_core::{
     Address, Failure, Position, Principal, Stimulus, Viewer,
     frame::{
         As,
-        client::{From, Subscribe},
+        client::{From, Sent, Subscribe},
     },
     outbox::{CommandId, OutboxId},
     record::{self, Cause, Parked},
@@ -177,14 +177,14 @@ impl Stage {
         });
     }
 
-    pub fn send(&mut self, host: Option<&str>, name: &str, address: &Address, n: u64, command: &str) {
+    pub fn send(&mut self, host: Option<&str>, name: &str, address: &Address, (n, resent): (u64, bool), command: &str) {
         let engine = self.engine(host);
         let here = Some(host.unwrap_or(&self.current).to_owned());
         let person = self.person(name);
         person.host = here;
         let id = CommandId { outbox: person.outbox.clone(), n };
-        let text = id.to_string().into();
-        engine.send(address, person.viewer.clone(), (id, text), command.as_bytes().into(), &person.connection.outlet());
+        let sent = Sent { command_id: id.to_string().into(), id, command: command.as_bytes().into(), resent };
+        engine.send(address, person.viewer.clone(), sent, &person.connection.outlet());
     }
 
     pub fn watch(&mut self, host: Option<&str>, name: &str, address: &Address, wanted: Subscribe) {
@@ -309,9 +309,10 @@ pub fn answered(log: &Log, answer: Result<Accepted, Failure>) -> String {
 }
 
 pub fn refused(failure: &Failure) -> String {
-    let reason = failure.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+    let reason = failure.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
     let retry = failure.retry_after.map_or(String::new(), |ms| format!(", retry after {ms} ms"));
-    format!("→ {}{reason}{retry}", failure.code)
+    let kept = failure.position.map_or(String::new(), |kept| format!(", kept by {}", short(&kept.to_string())));
+    format!("→ {}{reason}{retry}{kept}", failure.code)
 }
 
 fn cause(cause: &Cause) -> String {
@@ -330,5 +331,6 @@ fn cause(cause: &Cause) -> String {
         Cause::Parked { what } => format!("parked {}", parked(what)),
         Cause::Redriven { what } => format!("redriven {}", parked(what)),
         Cause::Reviewed => "reviewed".to_owned(),
+        Cause::Refused { id, words, .. } => format!("refused #{} {} {:?}", id.n, words.code, words.message),
     }
 }

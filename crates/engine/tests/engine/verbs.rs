@@ -4,6 +4,7 @@
 //! ana creates counter/x {config}            ana is a person; ana.phone is another connection of hers; judge has the role judge
 //! ana sends counter/x #7 {command}          over her connection, with number 7 of her outbox
 //! ana sends counter/x anew #1 {command}      from an outbox of its own, stamped a millisecond after the last
+//! ana resends counter/x #7 {command}         the same; she says that she has sent it before
 //! ana asks counter/x {command}              over HTTP, without an id
 //! ana watches counter/x [events] [from 1:3 | start | held] [etag E2 | held]        held: as of the last frame
 //! ana unwatches counter/x [events]
@@ -190,16 +191,16 @@ async fn person(stage: &mut Stage, host: Option<&str>, name: &str, mut words: Wo
             let stimulus = Stimulus::Create { by, config: config.as_bytes().into(), secret };
             stage.call(engine, name, "created", address, stimulus);
         }
-        "sends" => {
+        "sends" | "resends" => {
             if words.takes("anew") {
                 let outbox = &mut stage.person(name).outbox;
                 *outbox = OutboxId { stamp: outbox.stamp + 1, unique: format!("o{}", outbox.stamp + 1 - DAWN) };
             }
             let n = words.number();
-            stage.send(host, name, &address, n, words.0);
+            stage.send(host, name, &address, (n, verb == "resends"), words.0);
         }
         "asks" => {
-            let stimulus = Stimulus::Command { by, id: None, command: words.0.as_bytes().into() };
+            let stimulus = Stimulus::Command { by, id: None, command: words.0.as_bytes().into(), resent: false };
             stage.call(engine, name, "asked", address, stimulus);
         }
         "retires" => stage.call(engine, name, "retired", address, Stimulus::Retire { by }),
@@ -319,7 +320,7 @@ fn first(stage: &mut Stage, mut words: Words<'_>) {
     let by = stage.person(&name).viewer.clone();
     assert!(words.takes("asks"));
     let address = Stage::address(words.next());
-    let stimulus = Stimulus::Command { by, id: None, command: words.0.as_bytes().into() };
+    let stimulus = Stimulus::Command { by, id: None, command: words.0.as_bytes().into(), resent: false };
     stage.disk.faults.fail(Fault::before(move |_| async move {
         let answer = engine.call(&address, stimulus, false).await;
         log.say(format!("{name}: asked {} {}", address.actor(), answered(&log, answer)));

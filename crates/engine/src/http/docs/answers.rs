@@ -185,6 +185,9 @@ pub(super) struct Commanded {
     #[schemars(skip_serializing_if = "absent")]
     command_id: CommandId,
     command: Value,
+    /// It was sent before, under this `command_id`, so another copy may come: a refusal is kept.
+    #[schemars(skip_serializing_if = "absent")]
+    resent: bool,
 }
 
 /// The command's commit is durable.

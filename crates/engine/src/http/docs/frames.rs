@@ -60,6 +60,9 @@ pub(super) enum ClientFrame {
         command_id: CommandId,
         /// A command of the actor's kind.
         command: Value,
+        /// It was put on a line before, so another copy may come: a refusal is kept.
+        #[schemars(skip_serializing_if = "absent")]
+        resent: bool,
     },
     /// Tell those who watch the actor now. It is not kept.
     Signal {
@@ -308,4 +311,7 @@ pub(super) struct Fault {
     /// The rules' own code, where they refused.
     #[schemars(skip_serializing_if = "absent")]
     reason: String,
+    /// The commit that keeps this refusal of a command: no copy of it is executed any more.
+    #[schemars(skip_serializing_if = "absent")]
+    position: Position,
 }

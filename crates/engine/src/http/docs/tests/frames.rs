@@ -106,6 +106,7 @@ fn the_parser_and_the_schema_want_the_same_fields() {
             "etag",
             "command_id",
             "command",
+            "resent",
             "signal",
             "positions",
         ] {
@@ -136,6 +137,7 @@ fn value_for(field: &str) -> Value {
         "positions" => json!({}),
         "list" => json!({ "kind": "todo" }),
         "outbox" => json!("0-a"),
+        "resent" => json!(true),
         _ => json!("a3f1c2d4e5b60719"),
     }
 }
@@ -215,7 +217,7 @@ fn variants(see: &mut dyn FnMut(&ServerFrame<'_>, &ServerFrame<'_>)) {
     both(goodbye.clone(), goodbye);
     let error = |failure, action, actor, r#as| ServerFrame::Error { failure: Said::from(failure), action, actor, r#as };
     both(error(&failure, Some(Action::Subscribe), Some(actor), Some(As::Events)), error(&bare, None, None, None));
-    let reasoned = Failure { reason: Some("list_full"), ..failure.clone() };
+    let reasoned = Failure { reason: Some("list_full".into()), position: Some(position), ..failure.clone() };
     let rejected = |failure| ServerFrame::Rejected { actor, command_id, failure: Said::from(failure) };
     both(rejected(&reasoned), rejected(&bare));
 }
