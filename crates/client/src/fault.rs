@@ -67,7 +67,7 @@ pub struct Fault {
     pub retry_after: Option<Duration>,
     /// The rules' own code, where the rules refused.
     pub reason: Option<Box<str>>,
-    /// Where a subscription that ended can be resumed.
+    /// Where a subscription that ended can be resumed; of a command, the commit that keeps its refusal.
     pub position: Option<Position>,
 }
 
@@ -79,14 +79,15 @@ struct Said {
     message: Box<str>,
     retry_after: Option<u64>,
     reason: Option<Box<str>>,
+    position: Option<Position>,
 }
 
 impl From<Said> for Fault {
     fn from(said: Said) -> Self {
-        let Said { code, name, message, retry_after, reason } = said;
+        let Said { code, name, message, retry_after, reason, position } = said;
         let retry_after = retry_after.map(Duration::from_millis);
         let (name, action) = (Cow::Owned(name), Action::of_code(code));
-        Self { code, name, message, action, retry_after, reason, position: None }
+        Self { code, name, message, action, retry_after, reason, position }
     }
 }
 

@@ -64,6 +64,8 @@ pub enum ClientFrame {
         actor: Arc<str>,
         command_id: String,
         command: Arc<RawValue>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        resent: bool,
     },
     Signal {
         actor: Arc<str>,

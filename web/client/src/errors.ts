@@ -9,7 +9,7 @@ export interface Fault {
   readonly kind: KindOfError;
   readonly retryAfter?: number;
   readonly reason?: string;
-  /** Where a subscription that ended can be resumed. */
+  /** Where a subscription that ended can be resumed; of a command, the commit that keeps its refusal. */
   readonly position?: string;
 }
 
@@ -20,6 +20,7 @@ export interface WireFault {
   readonly message: string;
   readonly retry_after?: number;
   readonly reason?: string;
+  readonly position?: string;
 }
 
 /**
@@ -41,6 +42,7 @@ export function faultOfWire(wire: WireFault): Fault {
     kind: kindOfCode(wire.code),
     ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after }),
     ...(wire.reason === undefined ? {} : { reason: wire.reason }),
+    ...(wire.position === undefined ? {} : { position: wire.position }),
   };
 }
 

@@ -37,7 +37,7 @@ export type ClientFrame =
   | { action: "unsubscribe"; actor: string; as?: As }
   | { action: "subscribe"; list: ListOf; etag?: string }
   | { action: "unsubscribe"; list: ListOf }
-  | { action: "send"; actor: string; command_id: string; command: unknown }
+  | { action: "send"; actor: string; command_id: string; command: unknown; resent?: boolean }
   | { action: "signal"; actor: string; signal: unknown }
   | { action: "ping"; positions?: Record<string, string> };
 
@@ -99,6 +99,8 @@ export interface Rejected {
   message: string;
   retry_after?: number;
   reason?: string;
+  /** The commit that keeps this refusal: no copy of the command is carried out any more. */
+  position?: string;
 }
 export interface Signal {
   type: "signal";
@@ -213,7 +215,7 @@ const CLIENT: Record<ClientFrame["action"], Shape> = {
     may: { as: isAs, from: (value) => value === "start" || isPlace(value), etag: isEtag },
   },
   unsubscribe: { must: { actor: isActor }, may: { as: isAs } },
-  send: { must: { actor: isActor, command_id: isCommandId, command: isAny } },
+  send: { must: { actor: isActor, command_id: isCommandId, command: isAny }, may: { resent: isFlag } },
   signal: { must: { actor: isActor, signal: isAny } },
   ping: { must: {}, may: { positions: mapOf(isPlace) } },
 };
@@ -242,7 +244,7 @@ const SERVER: Record<ServerFrame["type"], Shape> = {
   },
   rejected: {
     must: { actor: isActor, command_id: isCommandId, ...fault },
-    may: { retry_after: isWhole, reason: isText },
+    may: { retry_after: isWhole, reason: isText, position: isPlace },
   },
   signal: { must: { actor: isActor, signal: isAny }, may: { from: person, task: isText } },
   presence: { must: { actor: isActor, here: listOf(person), count: isWhole } },

@@ -6,6 +6,8 @@ import { etag, OUTBOX, pos, Script, TODO, welcome } from "./support/script.js";
 const frameOf = (n: number, command: unknown = { type: "add" }, actor = TODO) => ({
   action: "send", actor, command_id: `${OUTBOX}:${n}`, command,
 });
+/** As it goes out when it has gone out before. */
+const again = (frame: object) => ({ ...frame, resent: true });
 const accepted = (n: number, seq: number, changes = {}) =>
   ({ type: "accepted", actor: TODO, command_id: `${OUTBOX}:${n}`, position: pos(seq), ...changes }) as const;
 const rejected = (n: number, code: number, changes = {}) =>
@@ -19,7 +21,8 @@ describe("a command", () => {
     const key = script.send({ type: "add", text: "milk" });
     expect(script.sent).toEqual([frameOf(1, { type: "add", text: "milk" })]);
     expect(waitingOf(script.drop().state)).toBe(1);
-    expect(script.reopen().sent).toEqual([frameOf(1, { type: "add", text: "milk" })]);
+    expect(script.reopen().sent).toEqual([again(frameOf(1, { type: "add", text: "milk" }))]);
+    expect(script.drop().reopen().sent).toEqual([again(frameOf(1, { type: "add", text: "milk" }))]);
     script.frame(accepted(1, 5, { etag: etag(5), again: true }));
     expect(script.of("settle")).toEqual([{ do: "settle", key, answer: { position: pos(5), etag: etag(5), again: true } }]);
     expect(waitingOf(script.state)).toBe(0);
@@ -52,7 +55,7 @@ describe("a command", () => {
     script.send(3, null, "todo/b");
     expect(script.sent).toEqual([frameOf(3, 3, "todo/b")]);
     expect(script.after(1999).sent).toEqual([]);
-    expect(script.wake().sent).toEqual([frameOf(1, 1)]);
+    expect(script.wake().sent).toEqual([again(frameOf(1, 1))]);
     expect(script.frame(accepted(1, 1)).sent).toEqual([frameOf(2, 2)]);
   });
 
@@ -77,7 +80,7 @@ describe("a command", () => {
     const script = new Script().open();
     script.send();
     expect(script.after(14_999).sent).toEqual([]);
-    expect(script.after(1).sent).toEqual([frameOf(1), { action: "ping", positions: {} }]);
+    expect(script.after(1).sent).toEqual([again(frameOf(1)), { action: "ping", positions: {} }]);
   });
 
   it("is answered once: duplicates of an answer find nothing", () => {
@@ -116,14 +119,58 @@ describe("a command", () => {
     expect(script.sent).toEqual([]);
     others(script, 66);
     expect(script.drop().reopen().sent).toEqual([]);
-    expect(script.after(6000).sent).toEqual([frameOf(1, 1)]);
+    expect(script.after(6000).sent).toEqual([again(frameOf(1, 1))]);
     expect(script.frame(accepted(1, 65)).sent).toEqual([frameOf(65, 65)]);
 
     const next = new Script().wake();
     const commands = [7, 70, 71].map((n) => ({ n, actor: TODO, command: n, sent: n === 7 }));
     next.give({ input: "adopt", owner: "u-1", kept: { outbox: OUTBOX, nextN: 72, commands } });
-    expect(next.reopen().sent).toEqual([frameOf(7, 7), frameOf(70, 70)]);
+    expect(next.reopen().sent).toEqual([again(frameOf(7, 7)), frameOf(70, 70)]);
     expect(next.frame(accepted(7, 1)).sent).toEqual([frameOf(71, 71)]);
+  });
+});
+
+describe("a command that is on more than one line", () => {
+  const twice = (): { script: Script; key: number } => {
+    const script = new Script().open();
+    const key = script.send();
+    script.drop().reopen();
+    return { script, key };
+  };
+
+  it("is refused once a commit keeps the refusal, or nothing is carried out any more", () => {
+    for (const [code, changes] of [[4440, { position: pos(7), reason: "full" }], [4405, {}]] as const) {
+      const { script, key } = twice();
+      script.frame(rejected(1, code, changes));
+      expect(script.of("reject")).toMatchObject([{ key, fault: { code } }]);
+      expect(script.drop().reopen().sent).toEqual([]);
+    }
+  });
+
+  it("has an unknown outcome if it is refused and nothing keeps that", () => {
+    const { script, key } = twice();
+    script.frame(rejected(1, 4404, { message: "Not there." }));
+    expect(script.of("reject")).toMatchObject([{ key, fault: { code: 0, name: "unknown_outcome", kind: "stop" } }]);
+    expect(script.of("reject")[0]?.fault.message).toContain("Not there.");
+  });
+
+  it("waits for the answer to a later copy, whatever the first one is told", () => {
+    const script = new Script().open();
+    const key = script.send();
+    script.after(15_000);
+    expect(script.frame(rejected(1, 4440)).effects).toEqual([]);
+    script.frame({ type: "pong", behind: {} });
+    expect(script.after(15_000).sent).toContainEqual(again(frameOf(1)));
+    script.frame(accepted(1, 5));
+    expect(script.of("settle")).toMatchObject([{ key }]);
+  });
+
+  it("that was turned away while it was the only copy has no first copy to wait for", () => {
+    const script = new Script().open();
+    const key = script.send();
+    script.frame(rejected(1, 1503)).wake();
+    script.frame(rejected(1, 4404));
+    expect(script.of("reject")).toMatchObject([{ key, fault: { name: "unknown_outcome" } }]);
   });
 });
 
@@ -169,7 +216,7 @@ describe("a command that the host takes for an old one", () => {
     expect(script.frame(old(1)).effects).toEqual([]);
     script.send("later");
     expect(script.sent).toEqual([]);
-    expect(script.drop().reopen().sent).toEqual([frameOf(2, "new", "todo/b"), frameOf(3, "old too")]);
+    expect(script.drop().reopen().sent).toEqual([again(frameOf(2, "new", "todo/b")), again(frameOf(3, "old too"))]);
     script.frame({ ...accepted(2, 9, { again: true }), actor: "todo/b" });
     expect(script.of("settle")).toMatchObject([{ key: keys[1] }]);
     script.frame(old(3));
@@ -265,7 +312,7 @@ describe("the outbox", () => {
       { n: 8, actor: TODO, command: "older page, never sent", sent: false },
     ];
     script.wake().give({ input: "adopt", owner: "u-1", kept: { outbox: OUTBOX, nextN: 9, commands } });
-    expect(script.reopen().sent).toEqual([frameOf(7, "old"), frameOf(8, "older page, never sent"), frameOf(9, "new")]);
+    expect(script.reopen().sent).toEqual([again(frameOf(7, "old")), frameOf(8, "older page, never sent"), frameOf(9, "new")]);
   });
 
   it("that the host does not know any more: what it may have seen is not sent again, the rest is", () => {

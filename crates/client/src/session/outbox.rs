@@ -50,6 +50,8 @@ pub struct KeptCommand {
 
 const USED_BEFORE: u16 = Code::IdempotencyMismatch as u16;
 const TOO_OLD: u16 = Code::UnknownCommandAge as u16;
+/// Nothing is carried out after it.
+const GONE: u16 = Code::Gone as u16;
 /// What counts for [`Command::sends`] where only "sent" is known.
 const SENT_BEFORE: u32 = 1;
 
@@ -73,6 +75,8 @@ struct Command {
     answer_by: Option<Duration>,
     /// How often a host may have seen this id, over this line or an earlier one; one of an earlier process may have been sent twice.
     sends: u32,
+    /// The copy that went out first, which does not say that there are others, went over this line and is not answered.
+    first_here: bool,
     /// How often it was given another id.
     moves: u32,
     retries: u32,
@@ -144,7 +148,8 @@ impl Outbox {
 
 impl Command {
     fn new(key: u64, sends: u32, actor: Arc<str>, body: Arc<RawValue>) -> Self {
-        Self { key, actor, body, answer_by: None, sends, moves: 0, retries: 0, not_before: Duration::ZERO }
+        let not_before = Duration::ZERO;
+        Self { key, actor, body, answer_by: None, sends, first_here: false, moves: 0, retries: 0, not_before }
     }
 }
 
@@ -194,11 +199,14 @@ impl Session {
             }
             free -= 1;
             command.answer_by = Some(self.now + ANSWER);
-            outbox.changed |= command.sends == 0;
+            // Of what may have gone out before a copy may come at any time: its refusal must hold for that one, too.
+            let resent = command.sends > 0;
+            outbox.changed |= !resent;
+            command.first_here |= !resent;
             command.sends += 1;
             let command_id = format!("{}:{n}", outbox.id.as_deref().unwrap_or_default());
             let (actor, command) = (command.actor.clone(), command.body.clone());
-            self.effects.push(Effect::Transmit(ClientFrame::Send { actor, command_id, command }));
+            self.effects.push(Effect::Transmit(ClientFrame::Send { actor, command_id, command, resent }));
         }
     }
 
@@ -214,15 +222,30 @@ impl Session {
         if [USED_BEFORE, TOO_OLD].contains(&frame.fault.code) {
             self.on_spent(n, frame.fault);
         } else if frame.fault.action == Action::Stop {
-            self.refuse_command(n, frame.fault);
+            self.on_refused(n, frame.fault);
         } else if let Some(retries) = self.outbox.commands.get(&n).map(|it| it.retries) {
             let wait = self.backoff(retries, frame.fault.retry_after);
             let Some(command) = self.outbox.commands.get_mut(&n) else { return };
             command.not_before = self.now + wait;
             command.retries += 1;
+            // With one copy, this is its answer.
+            command.first_here &= command.sends > 1;
             command.answer_by = None;
         }
         self.flush();
+    }
+
+    /// A refusal is the last word if there is no other copy, or if none can be carried out any more.
+    fn on_refused(&mut self, n: u64, fault: Fault) {
+        let Some(command) = self.outbox.commands.get_mut(&n) else { return };
+        if command.sends == 1 || fault.position.is_some() || fault.code == GONE {
+            self.refuse_command(n, fault);
+        } else if !mem::take(&mut command.first_here) {
+            let message =
+                format!("{} An earlier copy of the command may still arrive; look at the view.", fault.message);
+            self.refuse_command(n, Fault::local("unknown_outcome", message, Action::Stop));
+        }
+        // Else it is the answer to the first copy. The one to a later copy is still to come, and may be another.
     }
 
     /// The host knows this id from another command, or takes it for older than what it remembers: its storage went back to an
@@ -236,7 +259,7 @@ impl Session {
         if !unheard || command.moves >= MOVES_MAX {
             return self.refuse_command(n, fault);
         }
-        (command.sends, command.answer_by) = (0, None);
+        (command.sends, command.first_here, command.answer_by) = (0, false, None);
         command.moves += 1;
     }
 
@@ -260,7 +283,7 @@ impl Session {
 
     /// The line went: what was sent and not answered waits again, under the same id.
     pub(super) fn recall_sent(&mut self) {
-        self.outbox.commands.values_mut().for_each(|command| command.answer_by = None);
+        self.outbox.commands.values_mut().for_each(|command| (command.answer_by, command.first_here) = (None, false));
     }
 
     /// A frame may get lost on a line that lives on; asking again is free because the id is the same.

@@ -76,13 +76,30 @@ export function onRejected(step: Step, frame: Rejected): void {
   if (command === undefined) return;
   const fault = faultOfWire(frame);
   if (fault.kind === "stop") {
-    drop(step, command, fault);
+    onRefused(step, command, fault);
   } else {
     const delay = backoffMs(command.retries, step.env.random, fault.retryAfter);
-    const again: Partial<Command> = { phase: "waiting", retries: command.retries + 1, notBefore: step.env.now + delay };
-    mapCommands(step, (other) => (other === command ? { ...command, ...again } : other));
+    const retry: Partial<Command> = {
+      phase: "waiting",
+      retries: command.retries + 1,
+      notBefore: step.env.now + delay,
+      // With one copy, this is its answer.
+      firstHere: command.firstHere && command.sends > 1,
+    };
+    mapCommands(step, (other) => (other === command ? { ...command, ...retry } : other));
   }
   flush(step);
+}
+
+/** A refusal is the last word if there is no other copy, or if none can be carried out any more. */
+function onRefused(step: Step, command: Command, fault: Fault): void {
+  if (command.sends === 1 || fault.position !== undefined || fault.code === Code.Gone) return drop(step, command, fault);
+  if (command.firstHere) {
+    // The answer to the first copy. The one to a later copy is still to come, and may be another.
+    return mapCommands(step, (other) => (other === command ? { ...command, firstHere: false } : other));
+  }
+  const message = `${fault.message} An earlier copy of the command may still arrive; look at the view.`;
+  drop(step, command, localFault("unknown_outcome", message, "stop"));
 }
 
 /**
@@ -95,7 +112,7 @@ export function onSpent(step: Step, frame: Rejected): void {
   if (command === undefined) return;
   const unheard = frame.code === Code.IdempotencyMismatch || command.sends === 1;
   if (!unheard || command.moves >= MOVES_MAX) drop(step, command, faultOfWire(frame));
-  const moved: Command = { ...command, phase: "waiting", sends: 0, moves: command.moves + 1, notBefore: 0 };
+  const moved: Command = { ...command, phase: "waiting", sends: 0, firstHere: false, moves: command.moves + 1, notBefore: 0 };
   mapCommands(step, (other) => (other === command ? moved : other));
   putOutbox(step, { spent: true });
   flush(step);
@@ -113,7 +130,10 @@ export function leaveSpent(step: Step): boolean {
 /** The line went: what was sent and not answered waits again, under the same id. */
 export function recallSent(step: Step): void {
   if (step.s.outbox.id === null) abandonTransmitted(step);
-  mapCommands(step, (command) => (command.phase === "sent" ? { ...command, phase: "waiting" } : command));
+  mapCommands(step, (command) => {
+    if (command.phase === "sent") return { ...command, phase: "waiting", firstHere: false };
+    return command.firstHere ? { ...command, firstHere: false } : command;
+  });
 }
 
 /** A frame may get lost on a line that lives on; asking again is free because the id is the same. */
@@ -178,7 +198,7 @@ function abandonTransmitted(step: Step): void {
 function newCommand(
   key: number, n: number, actor: string, command: unknown, sends: number, optimistic: Command["optimistic"],
 ): Command {
-  const rest = { retries: 0, moves: 0, notBefore: 0, answerBy: 0, accepted: null };
+  const rest = { firstHere: false, retries: 0, moves: 0, notBefore: 0, answerBy: 0, accepted: null };
   return { key, n, actor, command, optimistic, phase: "waiting", sends, ...rest };
 }
 
@@ -189,9 +209,12 @@ function renumber(commands: readonly Command[], from: number): { nextN: number; 
 function transmit(step: Step, command: Command): Command {
   const { id } = step.s.outbox;
   const command_id = `${id ?? ""}:${command.n}`;
-  const frame = { action: "send", actor: command.actor, command_id, command: command.command } as const;
-  step.effects.push({ do: "transmit", number: step.s.number, frame });
-  return { ...command, phase: "sent", sends: command.sends + 1, answerBy: step.env.now + ANSWER_MS };
+  // Of what may have gone out before a copy may come at any time: its refusal must hold for that one, too.
+  const resent = command.sends > 0;
+  const said = { action: "send", actor: command.actor, command_id, command: command.command } as const;
+  step.effects.push({ do: "transmit", number: step.s.number, frame: resent ? { ...said, resent } : said });
+  const firstHere = command.firstHere || !resent;
+  return { ...command, phase: "sent", sends: command.sends + 1, firstHere, answerBy: step.env.now + ANSWER_MS };
 }
 
 /** Duplicates of an answer, and answers to another tab's outbox, find nothing here. */

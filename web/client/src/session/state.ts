@@ -36,6 +36,8 @@ export interface Command {
   readonly phase: "waiting" | "sent" | "accepted";
   /** How often a host may have seen this id: each time that it was sent in this page, and once for an earlier one. */
   readonly sends: number;
+  /** The copy that went out first, which does not say that there are others, went over this line and is not answered. */
+  readonly firstHere: boolean;
   /** How often it was given another id, because the host took the one before for an old one. */
   readonly moves: number;
   readonly retries: number;

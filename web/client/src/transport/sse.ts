@@ -4,7 +4,7 @@
  * A stream that breaks drops the whole line, and the session resumes everything.
  */
 import type { Clock } from "../clock.js";
-import { DormouseError, faultOfUnknown, localFault, type Fault } from "../errors.js";
+import { DormouseError, faultOfUnknown, localFault, type Fault, type WireFault } from "../errors.js";
 import { decodeServerFrame, parseJson, type ClientFrame, type ServerFrame, type Welcome } from "../frames.js";
 import { faultOfResponse, initOf, queryOf, requester, type FetchLike, type Requester } from "../http.js";
 import { SSE_SILENCE_MS } from "../limits.js";
@@ -93,8 +93,8 @@ class SseLine implements Transport {
   }
 
   async #post(frame: Send): Promise<void> {
-    const { actor, command_id, command } = frame;
-    const ask = { token: this.#token, body: { command_id, command } };
+    const { actor, command_id, command, resent } = frame;
+    const ask = { token: this.#token, body: { command_id, command, resent } };
     try {
       const answer = await this.#request("POST", `/v1/${actor}/commands`, ask);
       this.#emit({ ...(answer as { position: string; etag?: string }), type: "accepted", actor, command_id });
@@ -189,8 +189,9 @@ function pathOf(frame: Subscribe): string {
   return `${actor}/stream${queryOf({ as, from, etag })}`;
 }
 
-function wireOf(fault: Fault): { code: number; name: string; message: string; retry_after?: number; reason?: string } {
-  const { code, name, message, retryAfter, reason } = fault;
+function wireOf(fault: Fault): WireFault {
+  const { code, name, message, retryAfter, reason, position } = fault;
   const wait = retryAfter === undefined ? {} : { retry_after: retryAfter };
-  return { code, name, message, ...wait, ...(reason === undefined ? {} : { reason }) };
+  const kept = position === undefined ? {} : { position };
+  return { code, name, message, ...wait, ...(reason === undefined ? {} : { reason }), ...kept };
 }

@@ -50,7 +50,18 @@ fn hosts_take_what_this_client_says_as_it_is_meant() {
         ClientFrame::SubscribeList { list: list(), etag: Some(etag(4)) },
         ClientFrame::UnsubscribeList { list: list() },
         ClientFrame::Unsubscribe { actor: TODO.into(), r#as: As::View },
-        ClientFrame::Send { actor: TODO.into(), command_id: format!("{OUTBOX}:7"), command: raw(&json!({})) },
+        ClientFrame::Send {
+            actor: TODO.into(),
+            command_id: format!("{OUTBOX}:7"),
+            command: raw(&json!({})),
+            resent: false,
+        },
+        ClientFrame::Send {
+            actor: TODO.into(),
+            command_id: format!("{OUTBOX}:7"),
+            command: raw(&json!({})),
+            resent: true,
+        },
         ClientFrame::Signal { actor: TODO.into(), signal: raw(&json!(null)) },
         ClientFrame::Ping { positions: [(TODO.into(), pos(4))].into() },
     ];
@@ -202,5 +213,6 @@ fn said(fault: &Fault) -> Said<'_> {
         message: &fault.message,
         retry_after: fault.retry_after.map(|wait| wait.as_millis() as u64),
         reason: fault.reason.as_deref(),
+        position: fault.position,
     }
 }

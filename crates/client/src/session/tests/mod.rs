@@ -209,6 +209,11 @@ fn command_to(actor: &str, n: u64, command: Value) -> Value {
     json!({ "action": "send", "actor": actor, "command_id": format!("{OUTBOX}:{n}"), "command": command })
 }
 
+/// As it goes out when it has gone out before.
+fn again(frame: Value) -> Value {
+    with(frame, "resent", json!(true))
+}
+
 fn accepted(n: u64, seq: u64) -> Value {
     json!({ "type": "accepted", "actor": TODO, "command_id": format!("{OUTBOX}:{n}"), "position": pos(seq), "etag": etag(seq) })
 }

@@ -7,10 +7,13 @@ fn a_command_that_a_drop_cut_off_goes_out_again_under_the_same_id_with_the_same_
     script.open();
     let key = script.send(json!({ "type": "add", "text": "milk" }));
     let frame = command(1, json!({ "type": "add", "text": "milk" }));
-    let frames = [frame];
-    assert_eq!(script.sent(), frames);
+    assert_eq!(script.sent(), [frame.clone()]);
     assert_eq!(script.drop_line().session.waiting(), 1);
-    assert_eq!(script.reopen().sent(), frames);
+    for _ in 0..2 {
+        assert_eq!(script.reopen().sent(), [again(frame.clone())], "a host must know that there may be another copy");
+        script.drop_line();
+    }
+    script.reopen();
     script.frame(with(accepted(1, 5), "again", json!(true)));
     assert_eq!(script.did(), format!("accept {key} at 5 again"));
     assert!(script.drop_line().reopen().sent().is_empty(), "what was answered is not sent again");
@@ -38,7 +41,7 @@ fn commands_wait_for_a_line_and_go_out_in_order_over_all_actors() {
     assert!(script.sent().is_empty());
     let all = [command(1, json!(1)), command_to("todo/b", 2, json!(2)), command(3, json!(3))];
     assert_eq!(script.open().sent(), all);
-    assert_eq!(script.drop_line().reopen().sent(), all, "and once more in the same order");
+    assert_eq!(script.drop_line().reopen().sent(), all.map(again), "and once more in the same order");
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn a_command_that_1xxx_turns_away_waits_and_holds_back_its_actor_but_no_other() 
     script.send_to("todo/b", json!(3));
     assert_eq!(script.sent(), [command_to("todo/b", 3, json!(3))]);
     assert!(script.after(Duration::from_millis(1_999)).sent().is_empty());
-    assert_eq!(script.wake().sent(), [command(1, json!(1))]);
+    assert_eq!(script.wake().sent(), [again(command(1, json!(1)))]);
     assert_eq!(script.frame(accepted(1, 1)).sent(), [command(2, json!(2))]);
 }
 
@@ -90,6 +93,57 @@ fn a_rejection_is_told_and_the_command_is_not_sent_again() {
     assert_eq!(fault.reason.as_deref(), Some("list_full"));
     assert_eq!(script.did(), format!("refuse {key}: 4440 no"));
     assert!(script.drop_line().reopen().sent().is_empty());
+}
+
+/// A command that a drop cut off and that is on its second line.
+fn twice() -> (Script, u64) {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!(1));
+    script.drop_line().reopen();
+    (script, key)
+}
+
+#[test]
+fn of_two_copies_a_refusal_is_told_that_a_commit_keeps_or_after_which_nothing_is_carried_out() {
+    for (code, frame) in [(4440, with(rejected(1, 4440), "position", json!(pos(7)))), (4405, rejected(1, 4405))] {
+        let (mut script, key) = twice();
+        script.frame(frame);
+        assert_eq!(script.did(), format!("refuse {key}: {code} no"));
+        assert!(script.drop_line().reopen().sent().is_empty());
+    }
+}
+
+#[test]
+fn of_two_copies_a_refusal_that_nothing_keeps_leaves_the_outcome_unknown() {
+    let (mut script, key) = twice();
+    script.frame(with(rejected(1, 4404), "message", json!("Not there.")));
+    let Some(Effect::Answer { answer: Err(fault), .. }) = script.effects.get(1) else { panic!("an answer") };
+    assert!(fault.message.starts_with("Not there. An earlier copy"), "{fault}");
+    assert_eq!(script.did(), format!("refuse {key}: 0 unknown_outcome"));
+}
+
+#[test]
+fn what_the_first_copy_is_told_is_not_what_the_second_is_told() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!(1));
+    script.after(limits::ANSWER);
+    script.frame(rejected(1, 4440));
+    assert_eq!(script.did(), "", "the second copy may be taken");
+    script.frame(json!({ "type": "pong", "behind": {} }));
+    assert_eq!(script.after(limits::ANSWER).sent()[0], again(command(1, json!(1))), "its answer may be lost");
+    script.frame(accepted(1, 5));
+    assert_eq!(script.did(), format!("accept {key} at 5"));
+}
+
+#[test]
+fn a_copy_that_was_turned_away_while_it_was_the_only_one_is_answered() {
+    let mut script = Script::new();
+    script.open();
+    let key = script.send(json!(1));
+    script.frame(rejected(1, 1503)).wake().frame(rejected(1, 4404));
+    assert_eq!(script.did(), format!("refuse {key}: 0 unknown_outcome"));
 }
 
 #[test]
@@ -117,7 +171,7 @@ fn a_command_is_asked_again_on_a_line_that_lives_but_does_not_answer() {
     assert!(script.after(limits::ANSWER - Duration::from_millis(1)).sent().is_empty());
     assert_eq!(
         script.after(Duration::from_millis(1)).sent(),
-        [command(1, json!(1)), json!({ "action": "ping", "positions": {} })]
+        [again(command(1, json!(1))), json!({ "action": "ping", "positions": {} })]
     );
     script.frame(json!({ "type": "pong", "behind": {} }));
     assert_eq!(script.after(limits::PONG).did(), "", "it lives");
@@ -159,7 +213,7 @@ fn no_command_runs_so_far_ahead_that_an_answer_would_be_forgotten() {
         script.send(json!(n));
     }
     let sent = script.after(Duration::from_secs(1)).sent();
-    assert_eq!((sent.len(), &sent[0]), (64, &command(1, json!(1))));
+    assert_eq!((sent.len(), &sent[0]), (64, &again(command(1, json!(1)))));
     for n in 2..=64 {
         script.frame(accepted(n, n));
         assert!(script.sent().is_empty(), "{n} is answered, 1 is not");
@@ -177,7 +231,7 @@ fn what_is_stored_is_sent_by_the_next_process_under_the_same_ids() {
     script.send(json!(2));
     let kept: Kept = serde_json::from_str(&serde_json::to_string(&script.session.kept()).unwrap()).unwrap();
     let mut next = Script::with(Some(kept));
-    assert_eq!(next.open().sent(), [command(1, json!(1)), command(2, json!(2))]);
+    assert_eq!(next.open().sent(), [again(command(1, json!(1))), command(2, json!(2))]);
     next.frame(accepted(1, 5));
     assert_eq!(next.did(), "accept 1 at 5", "for whoever asks for what was restored");
     next.send(json!(3));
@@ -296,7 +350,7 @@ fn a_spent_outbox_is_kept_until_its_last_answer() {
     script.send(json!("later"));
     assert!(script.sent().is_empty());
     script.drop_line().reopen();
-    assert_eq!(script.sent(), [command_to("todo/b", 2, json!("new")), command(3, json!("old too"))]);
+    assert_eq!(script.sent(), [again(command_to("todo/b", 2, json!("new"))), again(command(3, json!("old too")))]);
     script.frame(with(accepted(2, 9), "actor", json!("todo/b")));
     assert_eq!(script.did(), format!("accept {} at 9", keys[1]));
     assert_eq!(old(&mut script, 3), format!("{}\ndisconnect 2", refused(keys[2])));
