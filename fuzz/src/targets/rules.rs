@@ -22,7 +22,7 @@ pub fn command(data: &[u8]) {
         for payload in [Some(data), canaries.as_deref().map(str::as_bytes)].into_iter().flatten() {
             let machine = Machine::restore(kind.clone(), address(kind), snapshot).expect("it was just written");
             let mut stage = Stage::at(machine.expect("by these rules"));
-            let command = Stimulus::Command { by: viewer("ann"), id: None, command: payload.into() };
+            let command = Stimulus::Command { by: viewer("ann"), id: None, command: payload.into(), resent: false };
             tells_nothing(stage.decide(&command));
             let create = Stimulus::Create { by: viewer("ann"), config: payload.into(), secret: SECRET };
             tells_nothing(Stage::at(blank(kind)).decide(&create));

@@ -9,7 +9,7 @@ use dormouse_client::{
 use dormouse_core::{
     Code,
     frame::{
-        client::{ClientFrame, From, Subscribe},
+        client::{ClientFrame, From, Sent, Subscribe},
         list::ListFrame,
         server::{self as ours, About, Bounds, Identity, Said},
     },
@@ -35,10 +35,10 @@ pub(super) fn by_client(frame: &ClientFrame) -> theirs::ClientFrame {
         ClientFrame::Unsubscribe { actor, of } => Theirs::Unsubscribe { actor: actor.into(), r#as: of },
         ClientFrame::SubscribeList { list, etag } => Theirs::SubscribeList { list: Arc::new(list), etag },
         ClientFrame::UnsubscribeList { list } => Theirs::UnsubscribeList { list: Arc::new(list) },
-        ClientFrame::Send { actor, id, command, .. } => {
+        ClientFrame::Send { actor, sent: Sent { id, command, resent, .. } } => {
             let command = String::from_utf8(command.to_vec()).expect("a part of a text");
             let command = RawValue::from_string(command).expect("it was JSON").into();
-            Theirs::Send { actor: actor.into(), command_id: id.to_string(), command }
+            Theirs::Send { actor: actor.into(), command_id: id.to_string(), command, resent }
         }
         ClientFrame::Signal { actor, signal } => Theirs::Signal { actor: actor.into(), signal: signal.into() },
         ClientFrame::Ping { positions } => Theirs::Ping {
@@ -143,5 +143,5 @@ fn failure(fault: &Fault) -> Option<Said<'_>> {
     let code = Code::ALL.iter().find(|code| **code as u16 == fault.code && code.name() == fault.name)?;
     let retry_after = fault.retry_after.map(|wait| wait.as_millis() as u64);
     let (message, reason) = (&*fault.message, fault.reason.as_deref());
-    Some(Said { code: *code as u16, name: code.name(), message, retry_after, reason })
+    Some(Said { code: *code as u16, name: code.name(), message, retry_after, reason, position: fault.position })
 }

@@ -193,8 +193,9 @@ impl Client {
         let greets = matches!(frame, ClientFrame::Hello { .. });
         assert_eq!(self.up, Some(!greets), "every line begins with one hello: {frame:?}");
         self.up = Some(true);
-        if let ClientFrame::Send { actor, command_id, command } = frame {
+        if let ClientFrame::Send { actor, command_id, command, resent } = frame {
             let means = (actor.clone(), command.get().to_owned());
+            assert!(*resent || !self.ids.contains_key(command_id), "{command_id} leaves again and does not say so");
             let meant = self.ids.entry(command_id.clone()).or_insert_with(|| {
                 assert!(saves, "{command_id} leaves and is not stored");
                 means.clone()

@@ -57,7 +57,7 @@ impl Stage {
             _ => {
                 let (who, n) = first.split_once('#').unwrap_or((first, ""));
                 let id = format!("0-a:{n}").parse().ok();
-                Stimulus::Command { by: viewer(who), id, command: rest.as_bytes().into() }
+                Stimulus::Command { by: viewer(who), id, command: rest.as_bytes().into(), resent: false }
             }
         };
         let _ = self.decide(&stimulus);
