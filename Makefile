@@ -9,7 +9,7 @@ DATA ?= .demo
 SEEDS ?= 200
 MINUTES ?= 5
 
-.PHONY: help demo test check web generate rust-test web-test e2e sim fuzz bench pictures tools clean
+.PHONY: help demo test check web generate rust-test web-test e2e sim fuzz conformance bench pictures tools clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,7 @@ test: tools web ## Run every check and test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
 	$(MAKE) --no-print-directory sim
+	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory e2e
 
 check: tools ## The fast loop: formatting, lints, unit tests
@@ -66,6 +67,12 @@ sim: tools ## Find planted bugs, then play the whole engine with faults from see
 
 fuzz: tools ## Give everything that reads from outside what nobody would send, guided by coverage (MINUTES=5)
 	@tools/fuzz $(MINUTES)
+
+conformance: web ## Let others' suites test WebSockets and the OpenAPI document (API_SECONDS=60)
+	# All examples, though two would do: so they are those that the tests have built.
+	cargo build --locked --workspace --examples
+	cargo build --locked -p arcade
+	tools/conformance/run $(API_SECONDS)
 
 bench: tools web ## Measure speed and memory beside raw baselines on this machine
 	cargo build --release --locked -p dormouse-bench
