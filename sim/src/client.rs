@@ -23,8 +23,6 @@ use crate::{audit::Claim, chance::Chance, net::Wire, rules::Command};
 pub struct Sent {
     pub actor: String,
     pub begun: Duration,
-    /// How often it was put on a line.
-    pub transmitted: u64,
     pub answered: Option<(Duration, Result<Position, String>)>,
 }
 
@@ -234,13 +232,13 @@ impl Player {
             1 => Command::Hide { what: what.clone(), word: format!("{}:{}", self.word_mark(), self.count) },
             2 => Command::Alarm { what: what.clone(), after_ms: self.chance.below(60_000) },
             3 => Command::Work { what: what.clone() },
-            4 => Command::Flunk { what: what.clone() },
+            4 => Command::Even { what: what.clone() },
             _ => Command::Add { what: what.clone() },
         };
         let (key, begun) = (self.next_key, self.now());
         self.next_key += 1;
         self.keys.insert(key, what.clone());
-        self.sent.insert(what, Sent { actor: actor.clone(), begun, transmitted: 0, answered: None });
+        self.sent.insert(what, Sent { actor: actor.clone(), begun, answered: None });
         let command: Arc<RawValue> = RawValue::from_string(json!(command).to_string()).expect("JSON").into();
         self.step(Event::Send { key, actor: actor.into(), command }, hosts);
     }
@@ -299,11 +297,6 @@ impl Player {
     }
 
     fn transmit(&mut self, frame: ClientFrame) {
-        if let ClientFrame::Send { command, .. } = &frame {
-            let command: Option<Value> = serde_json::from_str(command.get()).ok();
-            let what = command.and_then(|command| command["what"].as_str().map(str::to_owned)).unwrap_or_default();
-            self.sent.entry(what).and_modify(|sent| sent.transmitted += 1);
-        }
         let is_command = matches!(frame, ClientFrame::Send { .. });
         if self.rough && self.held_back.is_none() && is_command && self.chance.once_in(25) {
             self.held_back = Some(frame);

@@ -62,8 +62,8 @@ pub enum Command {
     Work {
         what: String,
     },
-    /// The rules refuse it.
-    Flunk {
+    /// As `Add`, but refused while the count is odd: the rules come to like it, and cease to, all the time.
+    Even {
         what: String,
     },
 }
@@ -126,7 +126,10 @@ impl Ledger {
                 Event::AlarmSet { what, at: now.after(Duration::from_millis(after_ms)) }
             }
             Command::Work { what } => Event::Opened { what },
-            Command::Flunk { .. } => return Err(Rejection::new("no", "It is always refused.")),
+            Command::Even { .. } if self.added % 2 == 1 => {
+                return Err(Rejection::new("odd", "Wait until somebody adds one."));
+            }
+            Command::Even { what } => Event::Added { what },
         })
     }
 }

@@ -55,7 +55,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 22] = [
+    pub const ALL: [(&'static str, Self); 23] = [
         ("unknown-is-committed", Self::UnknownIsCommitted),
         ("unknown-is-refused", Self::UnknownIsRefused),
         ("told-too-early", Self::ToldTooEarly),
@@ -69,6 +69,7 @@ impl Bug {
         ("outcome-twice", Self::OutcomeTwice),
         ("endless-attempts", Self::EndlessAttempts),
         ("never-asked-again", Self::NeverAskedAgain),
+        ("refusal-not-kept", Self::RefusalNotKept),
         ("never-sleeps", Self::NeverSleeps),
         ("overwritten", Self::Overwritten),
         ("stale-reads", Self::StaleReads),
