@@ -47,9 +47,18 @@ impl From<rusqlite::Error> for Failure {
 
 /// Whether SQLite found that what it reads is not what it wrote.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) || is_of_row(error)
+}
+
+/// Whether one row is not what was written, and SQLite can go on to the next.
+fn is_of_row(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        || matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+}
+
+/// This row, or nothing if it is damaged: its actor is not served, and those who come after it do not wait for it.
+pub(crate) fn whole<T>(row: rusqlite::Result<T>) -> Option<rusqlite::Result<T>> {
+    (!row.as_ref().is_err_and(is_of_row)).then_some(row)
 }
 
 impl Failure {

@@ -36,18 +36,23 @@ pub(crate) fn read(
         }
     }
     match rows.last() {
-        Some(row) if page.next <= row.last => missing(conn, actor, page.next),
+        Some(row) if page.next <= row.last => gone_or_missing(conn, actor, page.next),
         _ => Ok(page.entries),
     }
 }
 
 /// Rows that were there when the read began are not: the actor was deleted, or they are lost.
-fn missing(conn: &Connection, actor: i64, seq: u64) -> Result<Vec<Entry>, Failure> {
+fn gone_or_missing(conn: &Connection, actor: i64, seq: u64) -> Result<Vec<Entry>, Failure> {
     let mut exists = conn.prepare_cached("SELECT 1 FROM actors WHERE id = ?1")?;
     match exists.query_row([actor], |_| Ok(())).optional()? {
         None => Ok(Vec::new()),
-        Some(()) => Err(damage(format!("commit {seq} is missing"))),
+        Some(()) => Err(missing(seq)),
     }
+}
+
+/// That a commit is not there that must be.
+pub(crate) fn missing(seq: u64) -> Failure {
+    damage(format!("commit {seq} is missing"))
 }
 
 /// What is damaged, in words.
@@ -68,7 +73,7 @@ impl Page {
             return Ok(true);
         }
         if first > self.next {
-            return Err(damage(format!("commit {} is missing", self.next)));
+            return Err(missing(self.next));
         }
         let mut seq = first;
         for record in unpack(packed) {

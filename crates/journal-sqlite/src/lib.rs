@@ -4,7 +4,7 @@
 //! append-only log; heads of actors with rows there are in memory, and a snapshot moves those rows to the actor's segments.
 //! A `DIR/lock` keeps a second process out. Readers have threads of their own, so the runtime's never block.
 //!
-//! Absent: a cache of records (SQLite's pages are one), checks of hashes (whoever loads an actor does that), repair.
+//! Absent: a cache of records (SQLite's pages are one), checks of hashes (whoever loads an actor does that), repair of anything but indexes.
 
 mod absent;
 mod closing;
@@ -12,11 +12,13 @@ mod convert;
 mod failure;
 mod history;
 mod inherit;
+mod inspect;
 mod lock;
 mod packed;
 mod reader;
 mod recover;
 mod schema;
+mod seal;
 mod store;
 mod tails;
 mod writer;

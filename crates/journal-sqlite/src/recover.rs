@@ -9,6 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     OpenError, absent, closing,
     convert::{address_at, epoch_at, hash_at, int, nat_at, texts, time_at},
+    history,
+    packed::unpack,
+    seal,
     tails::{Listed, LogRow, Shared, Tail, Tails},
     writer::{Log, Slot, time_of},
 };
@@ -83,8 +86,13 @@ impl Scan {
                 self.tails.count_activity(tail.updated, last + 1 - first);
                 Slot { actor: Some(actor), bytes: bytes.len() as u32 }
             }
-            // Moved to a segment, or of an actor that is gone; not trimmed yet, and its bytes are not even read.
-            _ => Slot { actor: None, bytes: 0 },
+            // Moved to a segment, or of an actor that is gone; not trimmed yet.
+            Some(Some((address, _))) => {
+                check_moved(conn, (actor, address), (first, last), row.get_ref(4)?.as_blob()?)?;
+                Slot { actor: None, bytes: 0 }
+            }
+            _ if row.get_ref(4)?.as_blob()?.is_empty() => Slot { actor: None, bytes: 0 },
+            _ => return Err(absent::corrupt("a row of the log is nobody's")),
         };
         self.log.push(id, slot);
         Ok(())
@@ -102,14 +110,15 @@ impl Scan {
 /// An actor as its own row says: as of its newest segment.
 fn owner_of(conn: &Connection, actor: i64) -> rusqlite::Result<Option<(Address, Tail)>> {
     let sql = format!(
-        "SELECT tenant, kind, name, epoch, head_seq, head_hash, updated, {} FROM actors WHERE id = ?1",
+        "SELECT tenant, kind, name, epoch, seal, head_seq, head_hash, updated, {} FROM actors WHERE id = ?1",
         Listed::COLUMNS
     );
     let read = |row: &Row<'_>| {
-        let head = Head { epoch: epoch_at(row, 3)?, seq: nat_at(row, 4)?, hash: hash_at(row, 5)? };
-        let (updated, listed) = (time_at(row, 6)?, Listed::at(row, 7)?);
-        let tail = Tail { id: actor, head, updated, listed, rows: Vec::new() };
-        Ok((address_at(row, 0)?, tail))
+        let address = address_at(row, 0)?;
+        let head = Head { epoch: epoch_at(row, 3)?, seq: nat_at(row, 5)?, hash: hash_at(row, 6)? };
+        let (updated, listed) = (time_at(row, 7)?, Listed::at(row, 8)?);
+        let is_damaged = seal::epoch_at(row, 3, &address).is_err();
+        Ok((address, Tail { id: actor, head, updated, listed, rows: Vec::new(), is_damaged }))
     };
     conn.prepare_cached(&sql)?.query_row(params![actor], read).optional()
 }
@@ -126,9 +135,35 @@ fn check_name(conn: &Connection, actor: i64, address: &Address) -> rusqlite::Res
     }
 }
 
-/// The head after this run, which must follow the one before.
+/// A row that its actor has in a segment too. One of somebody else is not passed over for that: it is their newest run.
+fn check_moved(
+    conn: &Connection,
+    (actor, address): (i64, &Address),
+    (first, last): (u64, u64),
+    bytes: &[u8],
+) -> rusqlite::Result<()> {
+    let follows = |(seq, record): (u64, Option<&[u8]>)| {
+        record.is_some_and(|record| record::open(address, record).is_ok_and(|opening| opening.header.seq == seq))
+    };
+    let is_theirs = (first..).zip(unpack(bytes)).all(follows) && first + unpack(bytes).count() as u64 == last + 1;
+    if is_theirs || is_in_segment(conn, actor, last, bytes) {
+        Ok(())
+    } else {
+        Err(absent::corrupt("a row of the log is not its actor's"))
+    }
+}
+
+/// It does not verify, but nobody reads it: the same commit is in a segment.
+fn is_in_segment(conn: &Connection, actor: i64, last: u64, bytes: &[u8]) -> bool {
+    let found = history::read(conn, actor, &[], last.saturating_sub(1), 1).unwrap_or_default();
+    found.iter().any(|entry| record::trailing_hash(&entry.record) == record::trailing_hash(bytes))
+}
+
+/// The head after this run, which must follow the one before: a run of somebody else may have the next number, and links to something else.
 fn follow(tail: &mut Tail, first: u64, last: u64, bytes: &[u8]) -> rusqlite::Result<()> {
-    let hash = record::trailing_hash(bytes).ok().filter(|_| first == tail.head.seq + 1);
+    let links = |record| record::header(record).is_ok_and(|header| header.prev == tail.head.hash);
+    let follows = first == tail.head.seq + 1 && unpack(bytes).next().flatten().is_some_and(links);
+    let hash = record::trailing_hash(bytes).ok().filter(|_| follows);
     let hash = hash.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, int(first)))?;
     (tail.head.seq, tail.head.hash, tail.updated) = (last, hash, time_of(bytes));
     Ok(())

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
-use crate::{OpenError, Options};
+use crate::{OpenError, Options, seal};
 
 /// Raised when older programs could no longer read the file.
 pub(crate) const SCHEMA: i64 = 1;
@@ -64,6 +64,7 @@ INSERT INTO dormouse VALUES (1);
 ///
 /// Lists are ranges of the `lists_` indexes: what a list leaves out is in a range of its own, or in none, so that no list walks over it. They
 /// replace the `actors_by_change` and `actors_of_` ones, without which older programs sort, and are here because they need a column from below.
+/// The trigger is for older programs: whoever raises an epoch without its seal leaves none.
 const ADDED: &str = "
 DROP INDEX IF EXISTS tasks_by_free;
 DROP INDEX IF EXISTS actors_by_change;
@@ -76,11 +77,14 @@ CREATE INDEX IF NOT EXISTS lists_of_all ON actors(retired, private, sort, update
 CREATE INDEX IF NOT EXISTS lists_of_kind ON actors(tenant, kind, retired, private, sort, updated, name);
 CREATE INDEX IF NOT EXISTS lists_of_status ON actors(tenant, kind, status, retired, private, sort, updated, name)
     WHERE status IS NOT NULL;
+CREATE TRIGGER IF NOT EXISTS epoch_unsealed AFTER UPDATE OF epoch ON actors WHEN NEW.seal = OLD.seal
+    BEGIN UPDATE actors SET seal = 0 WHERE id = NEW.id; END;
 ";
 /// Columns of the same kind, with their tables; the rows of before have 0. Those of `totals` are as of the last close, see `closing.rs`.
-const ADDED_COLUMNS: [(&str, &str); 5] = [
+const ADDED_COLUMNS: [(&str, &str); 6] = [
     ("actors", "present"),
     ("actors", "private"),
+    ("actors", "seal"),
     ("totals", "closed_live"),
     ("totals", "closed_end"),
     ("totals", "closed_commits"),
@@ -88,8 +92,11 @@ const ADDED_COLUMNS: [(&str, &str); 5] = [
 
 /// Rows of before, brought up to date once: what an actor without a summary has in `private`.
 const CONVERT: &str = "UPDATE actors SET private = 2 WHERE summary IS NULL AND private = 0;";
-/// The `user_version` of a file in which that is done.
+/// Rows of the log whose actor is gone are empty.
+const BLANK: &str = "UPDATE log SET bytes = x'' WHERE actor NOT IN (SELECT id FROM actors);";
+/// The `user_version` of a file in which the first is done, and of one whose rows are sealed and blank too.
 const CONVERTED: i64 = 1;
+const SEALED: i64 = 2;
 
 /// Refuse a SQLite that may corrupt the file.
 pub(crate) fn check_sqlite() -> Result<(), OpenError> {
@@ -163,9 +170,14 @@ fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {
             transaction.execute_batch(&add)?;
         }
     }
-    if transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < CONVERTED {
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < CONVERTED {
         transaction.execute_batch(CONVERT)?;
-        transaction.pragma_update(None, "user_version", CONVERTED)?;
+    }
+    if version < SEALED {
+        seal::all(&transaction)?;
+        transaction.execute_batch(BLANK)?;
+        transaction.pragma_update(None, "user_version", SEALED)?;
     }
     transaction.execute_batch(ADDED)?;
     Ok(transaction.commit()?)

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use dormouse_core::{
     Address, Time,
     position::{Head, Position},
+    record::Opened,
 };
 use dormouse_journal::{
     AppendError, Attempt, Entry, Filter, Index, IndexChange, Journal, Lease, Page, ReadError, Row, Run, StoreError,
@@ -25,6 +26,7 @@ use crate::{
     OpenError, Options,
     failure::{Cause, Failure},
     inherit::inherit,
+    inspect,
     lock::lock,
     packed::pack,
     reader::{self, Question},
@@ -114,6 +116,37 @@ impl SqliteStore {
             let _ = done.send(());
         });
         let _ = closed.await;
+    }
+
+    /// Make again, in the store of this directory, what is derived from other rows: SQLite's indexes and the totals. What is derived from commits is
+    /// for [`reindex`](Index::reindex).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn rebuild(dir: impl AsRef<Path>, options: &Options) -> Result<(), OpenError> {
+        schema::check_sqlite()?;
+        let _lock = lock(dir.as_ref())?;
+        let file = dir.as_ref().join(FILE);
+        let unusable = |source| OpenError::Directory { dir: dir.as_ref().to_owned(), source };
+        inherit(&file, options.vfs.as_deref()).map_err(unusable)?;
+        Ok(inspect::rebuild(&mut schema::open_writer(&file, options)?)?)
+    }
+
+    /// What of the file contradicts itself, in words. Reads all of it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn inspect(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(inspect::inspect).await.map_err(Failure::store)
+    }
+
+    /// The open task instances of an actor, as the index has them.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn tasks(&self, address: &Address) -> Result<Vec<Opened>, StoreError> {
+        let address = address.clone();
+        self.ask(move |conn| inspect::tasks(conn, &address)).await.map_err(Failure::store)
     }
 
     /// What the store holds in memory now.
@@ -219,9 +252,9 @@ impl Journal for SqliteStore {
     async fn head(&self, address: &Address) -> Result<Option<Head>, ReadError> {
         let failed = |failure: Failure| failure.read(address);
         self.0.shared.check().map_err(failed)?;
-        let live = self.0.shared.tails().actors.get(&self.key(address)).map(|tail| tail.head);
-        if live.is_some() {
-            return Ok(live);
+        let live = self.0.shared.tails().actors.get(&self.key(address)).map(|tail| tail.check().map(|tail| tail.head));
+        if let Some(head) = live {
+            return head.map(Some).map_err(|damage| failed(damage.into()));
         }
         let wanted = address.clone();
         self.ask(move |conn| reader::journal::head(conn, &wanted)).await.map_err(failed)

@@ -16,7 +16,10 @@ use dormouse_journal::{
 };
 use rusqlite::Row;
 
-use crate::failure::{Cause, Failure};
+use crate::{
+    absent::corrupt,
+    failure::{Cause, Failure},
+};
 
 /// Shared by the writer, the readers and the handles.
 #[derive(Debug, Default)]
@@ -81,6 +84,15 @@ pub(crate) struct Tail {
     pub(crate) listed: Listed,
     /// Its rows in the log, oldest first.
     pub(crate) rows: Vec<LogRow>,
+    /// Its row in `actors` is not what was written: it is kept as it is, and not served.
+    pub(crate) is_damaged: bool,
+}
+
+impl Tail {
+    /// This, if the actor may be served.
+    pub(crate) fn check(&self) -> rusqlite::Result<&Self> {
+        if self.is_damaged { Err(corrupt("the row of this actor is not as it was written")) } else { Ok(self) }
+    }
 }
 
 /// What lists choose and sort by, as the actor's row in the file has it, so that they read the rows of those alone that they show.

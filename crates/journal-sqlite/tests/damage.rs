@@ -9,8 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dormouse_core::record;
-use dormouse_journal::{Journal, ReadError, conformance::sample::Writer};
+use dormouse_core::{Summary, TaskKey, Time, record, record::Opened};
+use dormouse_journal::{
+    AppendError, Filter, Index, IndexChange, Journal, ReadError, StoreError, conformance::sample::Writer,
+};
 use dormouse_journal_sqlite::{OpenError, Options, SqliteStore};
 use support::{check, open, writers};
 
@@ -159,6 +161,172 @@ async fn a_hole_in_the_log_keeps_the_store_shut() {
     drop(conn);
     let refused = SqliteStore::open(dir.path(), Options::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_end_is_no_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut writer = Writer::new("main/todo/a");
+    for _ in 0..2 {
+        writer.append(&store, 2).await;
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    }
+    store.close().await;
+    change(dir.path(), "DELETE FROM segments WHERE first = 3");
+    let store = open(dir.path());
+    assert_eq!(store.read(&writer.address, 0, 2).await.unwrap().len(), 2);
+    for after in [0, 2, 3] {
+        let read = store.read(&writer.address, after, 10).await;
+        assert!(matches!(read, Err(ReadError::Damaged(..))), "{after}: {read:?}");
+    }
+    assert_eq!(store.read(&writer.address, 4, 10).await.unwrap(), []);
+}
+
+/// The other actor stands just before it, so that nothing but the hash that it links to tells whose it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_of_the_log_that_would_follow_somebody_else_keeps_the_store_shut() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(2));
+    for (writer, commits) in writers.iter_mut().zip([3, 2]) {
+        writer.append(&store, commits - 1).await;
+        writer.append(&store, 1).await;
+    }
+    store.close().await;
+    change(dir.path(), "UPDATE log SET actor = 2, id = 5 WHERE actor = 1 AND first = 3");
+    change(dir.path(), "UPDATE log SET id = id - 1 WHERE id > 2");
+    let refused = SqliteStore::open(dir.path(), Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+}
+
+/// After a kill there is no note of how many rows there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newest_row_that_says_that_it_is_somebody_elses_keeps_the_store_shut() {
+    let to_a_settled_one = "UPDATE log SET actor = 1 WHERE actor = 2 AND first = 3";
+    let moved = "UPDATE log SET last = 1 WHERE actor = 2 AND first = 3";
+    let to_nobody = "UPDATE log SET actor = 99 WHERE actor = 2 AND first = 3";
+    let a_moved_one =
+        "UPDATE log SET bytes = CAST(substr(bytes, 1, 80) || '*' || substr(bytes, 82) AS BLOB) WHERE actor = 1";
+    for (damage, opens) in [(to_a_settled_one, false), (moved, false), (to_nobody, false), (a_moved_one, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, mut writers) = (open(dir.path()), writers(2));
+        for writer in &mut writers {
+            writer.append(&store, 2).await;
+            writer.append(&store, 2).await;
+        }
+        store.put_snapshot(&writers[0].address, writers[0].snapshot()).await.unwrap();
+        let killed = tempfile::tempdir().unwrap();
+        for name in ["journal.sqlite", "journal.sqlite-wal"] {
+            std::fs::copy(dir.path().join(name), killed.path().join(name)).unwrap();
+        }
+        change(killed.path(), damage);
+        match SqliteStore::open(killed.path(), Options::default()) {
+            Ok(store) => check(&store, &writers).await,
+            Err(error) => assert!(!opens && matches!(error, OpenError::Damaged(_)), "{damage}: {error}"),
+        }
+        assert!(opens || SqliteStore::open(killed.path(), Options::default()).is_err(), "{damage}");
+    }
+}
+
+/// Do this to a closed file, as a flipped bit would; it changes one row.
+fn change(dir: &Path, sql: &str) {
+    let conn = rusqlite::Connection::open(file(dir)).unwrap();
+    assert!(conn.execute(sql, []).unwrap() > 0, "{sql}");
+}
+
+/// A title in its list, somebody present, a wake that is due, and a task.
+fn everything() -> IndexChange {
+    let opened = Opened { key: TaskKey::from("t"), kind: "think".into(), seq: 1, nth: 0, at: Time(1) };
+    let summary = Summary { status: "open".into(), ..Summary::default() };
+    let (wake, present) = (Some(Some(Time(1))), Some(true));
+    IndexChange { wake, present, summary: Some(Some(summary)), opened: vec![opened], ..IndexChange::default() }
+}
+
+/// Whoever the index names, once by each of its ways.
+async fn named(store: &SqliteStore) -> Vec<Vec<String>> {
+    let due = store.due(Time(9), 10).await.unwrap().into_iter().map(|(_, address)| address).collect();
+    let leases = store.lease(&["think"], Time(9), Time(10), 10).await.unwrap();
+    let leased = leases.into_iter().map(|lease| lease.address).collect();
+    let listed = store.list(&Filter::default(), None, 10).await.unwrap().rows;
+    let listed = listed.into_iter().map(|row| row.address).rev().collect();
+    let (present, all) = (store.present(None, 10).await.unwrap(), store.sweep(None, 10).await.unwrap());
+    let names = |found: Vec<dormouse_core::Address>| found.iter().map(|address| address.id.to_string()).collect();
+    [due, leased, listed, present, all].map(names).to_vec()
+}
+
+/// Its commits are whole, and clients would be told of them at positions that nobody ever was at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_epoch_damages_one_actor() {
+    for is_settled in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, mut writers) = (open(dir.path()), writers(3));
+        for writer in &mut writers {
+            writer.change(&store, everything()).await;
+            if is_settled {
+                store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+            }
+        }
+        store.fence(&writers[0].address, 3).await.unwrap();
+        writers[0].head.epoch = 3;
+        store.close().await;
+        // Another seal, so that the trigger takes it for a program that seals.
+        change(dir.path(), "UPDATE actors SET epoch = 3, seal = seal + 2 WHERE name = 'a1'");
+        let store = open(dir.path());
+        let mut broken = writers.remove(1);
+        let head = store.head(&broken.address).await;
+        assert!(matches!(&head, Err(ReadError::Damaged(address, _)) if *address == broken.address), "{head:?}");
+        assert!(store.row(&broken.address).await.is_err());
+        for epoch in [1, 3] {
+            broken.head.epoch = epoch;
+            let refused = store.append(broken.clone().run(1)).await;
+            assert!(matches!(refused, Err(AppendError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+        }
+        assert_eq!(named(&store).await[2], ["a0", "a2"], "a list leaves it out");
+        check(&store, &writers).await;
+        for writer in &mut writers {
+            writer.append(&store, 1).await;
+        }
+        store.close().await;
+        check(&open(dir.path()), &writers).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_is_none_is_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(3));
+    for writer in &mut writers {
+        writer.change(&store, everything()).await;
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    }
+    assert_eq!(named(&store).await, vec![["a0", "a1", "a2"]; 5]);
+    store.close().await;
+    change(dir.path(), "UPDATE actors SET name = 'A!' WHERE name = 'a1'");
+    change(dir.path(), "UPDATE tasks SET free_at = NULL");
+    let store = open(dir.path());
+    assert_eq!(named(&store).await, vec![["a0", "a2"]; 5]);
+    writers.remove(1);
+    check(&store, &writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn older_files_are_sealed_and_older_programs_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(2));
+    for writer in &mut writers {
+        writer.append(&store, 2).await;
+    }
+    store.close().await;
+    let conn = rusqlite::Connection::open(file(dir.path())).unwrap();
+    conn.execute_batch("UPDATE actors SET seal = 0; PRAGMA user_version = 1;").unwrap();
+    open(dir.path()).close().await;
+    let unsealed = || conn.query_row("SELECT count(*) FROM actors WHERE seal = 0", [], |row| row.get::<_, i64>(0));
+    assert_eq!(unsealed().unwrap(), 0);
+    // As an older program raises an epoch.
+    conn.execute_batch("UPDATE actors SET epoch = 7 WHERE name = 'a1'").unwrap();
+    assert_eq!(unsealed().unwrap(), 1);
+    writers[1].head.epoch = 7;
+    check(&open(dir.path()), &writers).await;
 }
 
 /// Each is whole as far as it goes, so that nothing but the note of the last close tells.

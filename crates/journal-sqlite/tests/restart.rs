@@ -108,6 +108,23 @@ async fn a_deleted_actor_stays_deleted() {
     }
 }
 
+/// Its rows are trimmed later than they are moved, and until then the log has rows of nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_actor_whose_rows_were_moved_keeps_nothing_shut() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(1));
+    let mut gone = Writer::new("main/todo/gone");
+    gone.append(&store, 2).await;
+    writers[0].append(&store, 1).await;
+    store.put_snapshot(&gone.address, gone.snapshot()).await.unwrap();
+    store.delete(&gone.address).await.unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    for name in ["journal.sqlite", "journal.sqlite-wal"] {
+        std::fs::copy(dir.path().join(name), killed.path().join(name)).unwrap();
+    }
+    check(&open(killed.path()), &writers).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_place_moving_actors_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();

@@ -154,7 +154,8 @@ async fn restore(
         return Ok(None);
     }
     match Machine::restore(kind.clone(), address.clone(), &snapshot.bytes) {
-        Ok(machine) => Ok(machine),
+        // The store may be wrong about where it stands; the snapshot itself is not.
+        Ok(machine) => Ok(machine.filter(|machine| machine.head().seq <= until)),
         Err(damage) => {
             tracing::warn!(%address, %damage, "a snapshot is damaged; replaying from the first commit");
             Ok(None)

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Rows, params_from_iter, types::Val
 use super::rows::{COLUMNS, SORT, UPDATED, lay_over, row_at};
 use crate::{
     convert::{int, texts, time_at},
-    failure::Failure,
+    failure::{Failure, whole},
     tails::{Key, PRIVATE, PUBLIC, Tails, UNLISTED},
 };
 
@@ -165,9 +165,9 @@ impl Settled<'_> {
             && let Some(row) = self.rows.next()?
         {
             let Some(moved) = self.left_out.get(&row.get(0)?) else {
+                let Some(row) = whole(row_at(row)).transpose()? else { continue };
                 self.room -= 1;
-                let (_, row) = row_at(row)?;
-                return Ok(Some((Cursor::of(&row), row)));
+                return Ok(Some((Cursor::of(&row.1), row.1)));
             };
             // Actors move up. One that does not, because a clock went back or because it was settled meanwhile, takes no room yet.
             if *moved >= Some((row.get(SORT)?, time_at(row, UPDATED)?)) {
@@ -188,7 +188,8 @@ impl Moved<'_> {
     fn next(&mut self) -> rusqlite::Result<Option<Placed>> {
         let mut select = self.conn.prepare_cached(&one())?;
         for Dirty { id, place, head } in self.dirty.by_ref() {
-            let Some((_, mut row)) = select.query_row([id], row_at).optional()? else { continue };
+            let found = select.query_row([id], row_at).optional().transpose();
+            let Some((_, mut row)) = found.and_then(whole).transpose()? else { continue };
             lay_over(&mut row, head, place.updated);
             if self.filter.wants(&row) {
                 return Ok(Some((place, row)));
@@ -345,9 +346,12 @@ mod tests {
         let mut select = conn.prepare(&sql).unwrap();
         let mut rows = select.query([first]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            let ((id, found), listed) = (row_at(row).unwrap(), Listed::at(row, 14).unwrap());
+            let ((id, found), listed) = (row_at(row).unwrap(), Listed::at(row, 15).unwrap());
             let (head, updated) = (Head::start(1), Time(found.updated.0 + 10_000));
-            tails.actors.insert(shared.key(&found.address), Tail { id, head, updated, listed, rows: Vec::new() });
+            tails.actors.insert(
+                shared.key(&found.address),
+                Tail { id, head, updated, listed, rows: Vec::new(), is_damaged: false },
+            );
         }
         tails
     }
@@ -373,7 +377,7 @@ mod tests {
             listed.change(&IndexChange { summary: Some(summary), retired, ..IndexChange::default() });
             let key = shared.key(&format!("main/todo/a{id}").parse().unwrap());
             let head = Head::start(1);
-            tails.actors.insert(key, Tail { id, head, updated: Time(5), listed, rows: Vec::new() });
+            tails.actors.insert(key, Tail { id, head, updated: Time(5), listed, rows: Vec::new(), is_damaged: false });
         };
         add(1, Some(summary("open", false)), false);
         add(2, Some(summary("over", false)), false);

@@ -6,29 +6,31 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     absent,
-    convert::{address_at, epoch_at, hash_at, int, nat_at, texts, time_at, unusable},
-    failure::Failure,
+    convert::{address_at, hash_at, int, nat_at, texts, time_at, unusable},
+    failure::{Failure, whole},
+    seal,
 };
 
 /// What [`row_at`] reads, in its order.
-pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.epoch, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired, a.present, a.sort";
+pub(crate) const COLUMNS: &str = "a.id, a.tenant, a.kind, a.name, a.head_seq, a.head_hash, a.created, a.updated, a.wake, a.summary, a.retired, a.present, a.sort, a.epoch, a.seal";
 /// Where among them the newest commit's time is, and the summary's sort.
-pub(crate) const UPDATED: usize = 8;
-pub(crate) const SORT: usize = 13;
+pub(crate) const UPDATED: usize = 7;
+pub(crate) const SORT: usize = 12;
 
 /// The row, and its actor's number.
 pub(crate) fn row_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
-    let head = Head { epoch: epoch_at(row, 4)?, seq: nat_at(row, 5)?, hash: hash_at(row, 6)? };
-    let wake: Option<i64> = row.get(9)?;
+    let address = address_at(row, 1)?;
+    let head = Head { epoch: seal::epoch_at(row, 13, &address)?, seq: nat_at(row, 4)?, hash: hash_at(row, 5)? };
+    let wake: Option<i64> = row.get(8)?;
     let found = Row {
-        address: address_at(row, 1)?,
+        address,
         position: head.position(),
-        created: time_at(row, 7)?,
-        updated: time_at(row, 8)?,
-        wake: wake.map(|_| time_at(row, 9)).transpose()?,
-        summary: summary_at(row, 10)?,
-        retired: row.get::<_, i64>(11)? != 0,
-        present: row.get::<_, i64>(12)? != 0,
+        created: time_at(row, 6)?,
+        updated: time_at(row, 7)?,
+        wake: wake.map(|_| time_at(row, 8)).transpose()?,
+        summary: summary_at(row, 9)?,
+        retired: row.get::<_, i64>(10)? != 0,
+        present: row.get::<_, i64>(11)? != 0,
     };
     Ok((row.get(0)?, found))
 }
@@ -69,7 +71,7 @@ pub(crate) fn due(conn: &Connection, now: Time, limit: usize) -> Result<Vec<(Tim
     let mut select = conn.prepare_cached(sql)?;
     let due =
         select.query_map(params![int(now.0), int(limit as u64)], |row| Ok((time_at(row, 0)?, address_at(row, 1)?)))?;
-    Ok(due.collect::<rusqlite::Result<_>>()?)
+    Ok(due.filter_map(whole).collect::<rusqlite::Result<_>>()?)
 }
 
 pub(crate) fn sweep(conn: &Connection, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
@@ -89,5 +91,5 @@ fn addresses(conn: &Connection, sql: &str, after: Option<&Address>, limit: usize
     let (tenant, kind, name) = after.map_or(("", "", ""), texts);
     let mut select = conn.prepare_cached(sql)?;
     let found = select.query_map(params![tenant, kind, name, int(limit as u64)], |row| address_at(row, 0))?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
+    Ok(found.filter_map(whole).collect::<rusqlite::Result<_>>()?)
 }

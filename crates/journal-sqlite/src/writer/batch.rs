@@ -9,9 +9,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::{Answer, Append, Log, Slot, Work};
 use crate::{
     absent,
-    convert::{epoch_at, hash_at, int, nat_at, texts, time_at},
+    convert::{hash_at, int, nat_at, texts, time_at},
     failure::{Failure, is_damage},
-    history,
+    history, seal,
     tails::{ByKey, Key, Listed, LogRow, Shared, Tail, privacy, rows_after},
 };
 
@@ -83,7 +83,11 @@ impl<'a> Batch<'a> {
             | Work::Reindex(actor, ..)
             | Work::Release { actor, .. } => actor,
             Work::Lease { kinds, now, until, limit } => {
-                return Ok(Ok(Answer::Leases(self.lease(kinds, *now, *until, *limit)?)));
+                return match self.lease(kinds, *now, *until, *limit) {
+                    // What it wrote before it met the damage is leases, of which nobody was told: they end by themselves.
+                    Err(error) if is_damage(&error) => Ok(Err(error.into())),
+                    leased => leased.map(|leases| Ok(Answer::Leases(leases))),
+                };
             }
         };
         match self.look(actor) {
@@ -108,7 +112,7 @@ impl<'a> Batch<'a> {
     /// Bring an actor's state into the batch.
     pub(super) fn look(&mut self, actor: &Key) -> rusqlite::Result<()> {
         if !self.staged.contains_key(actor) {
-            let live = self.shared.tails().actors.get(actor).map(Staged::of);
+            let live = self.shared.tails().actors.get(actor).map(|tail| tail.check().map(Staged::of)).transpose()?;
             let state = if live.is_some() { live } else { self.load(actor)? };
             self.staged.insert(actor.clone(), state);
         }
@@ -123,12 +127,13 @@ impl<'a> Batch<'a> {
     /// An actor without rows in the log: its own row has its head.
     fn load(&self, actor: &Key) -> rusqlite::Result<Option<Staged>> {
         let sql = format!(
-            "SELECT id, epoch, head_seq, head_hash, updated, {} FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3",
+            "SELECT id, epoch, seal, head_seq, head_hash, updated, {} FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3",
             Listed::COLUMNS
         );
         let read = |row: &rusqlite::Row<'_>| {
-            let head = Head { epoch: epoch_at(row, 1)?, seq: nat_at(row, 2)?, hash: hash_at(row, 3)? };
-            let (id, updated, listed) = (row.get(0)?, time_at(row, 4)?, Listed::at(row, 5)?);
+            let epoch = seal::epoch_at(row, 1, &actor.address)?;
+            let head = Head { epoch, seq: nat_at(row, 3)?, hash: hash_at(row, 4)? };
+            let (id, updated, listed) = (row.get(0)?, time_at(row, 5)?, Listed::at(row, 6)?);
             Ok(Staged { id, head, updated, listed, rows: Vec::new(), moved: false })
         };
         let found = self.conn.prepare_cached(&sql)?.query_row(texts(&actor.address), read).optional()?;
@@ -186,13 +191,15 @@ impl<'a> Batch<'a> {
 
     /// The first run of an actor gives it a row.
     fn intern(&mut self, append: &Append) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated, private)
-                   VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8)";
+        let sql = "INSERT INTO actors(tenant, kind, name, epoch, head_seq, head_hash, created, updated, private, seal)
+                   VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)";
         let (tenant, kind, name) = texts(&append.actor.address);
         let head = append.expected;
+        let seal = seal::of(&append.actor.address, head.epoch);
         let (created, updated) = (int(append.begun.0), int(append.time.0));
         let mut insert = self.conn.prepare_cached(sql)?;
-        insert.execute(params![tenant, kind, name, head.epoch, head.hash.0, created, updated, privacy(None)])?;
+        let hash = head.hash.0;
+        insert.execute(params![tenant, kind, name, head.epoch, hash, created, updated, privacy(None), seal])?;
         let id = self.conn.last_insert_rowid();
         // No rows from before: those of an actor of this name that was deleted in this batch are not its own.
         let (updated, listed) = (append.time, Listed::default());
@@ -312,7 +319,7 @@ fn publish_actor(actors: &mut ByKey<Tail>, actor: Key, state: Option<Staged>) {
     };
     let Some(tail) = actors.get_mut(&actor) else {
         if !rows.is_empty() {
-            actors.insert(actor, Tail { id, head, updated, listed, rows });
+            actors.insert(actor, Tail { id, head, updated, listed, rows, is_damaged: false });
         }
         return;
     };

@@ -7,6 +7,7 @@ use rusqlite::{Row, params};
 use super::batch::Batch;
 use crate::{
     convert::{address_at, int, nat_at, time_at, unusable},
+    failure::whole,
     tails::{Key, privacy},
 };
 
@@ -109,7 +110,7 @@ impl Batch<'_> {
                         ) AS t JOIN actors AS a ON a.id = t.actor";
         let read = |row: &Row<'_>| Ok(Ready { actor: row.get(0)?, since: row.get(10)?, lease: lease_at(row, until)? });
         let mut find = self.conn.prepare_cached(sql)?;
-        find.query_map(params![kind, int(now.0), int(limit as u64)], read)?.collect()
+        find.query_map(params![kind, int(now.0), int(limit as u64)], read)?.filter_map(whole).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     convert::{address_at, int, nat_at, texts},
     failure::{Failure, is_damage},
     packed::unpack,
+    seal,
     tails::Key,
 };
 
@@ -156,8 +157,9 @@ impl Batch<'_> {
     pub(super) fn fence(&mut self, actor: &Key, epoch: u32) -> rusqlite::Result<()> {
         let Some(state) = self.state(actor).filter(|state| state.head.epoch < epoch) else { return Ok(()) };
         state.head.epoch = epoch;
-        let id = state.id;
-        self.conn.prepare_cached("UPDATE actors SET epoch = ?2 WHERE id = ?1")?.execute(params![id, epoch])?;
+        let (id, seal) = (state.id, seal::of(&actor.address, epoch));
+        let sql = "UPDATE actors SET epoch = ?2, seal = ?3 WHERE id = ?1";
+        self.conn.prepare_cached(sql)?.execute(params![id, epoch, seal])?;
         // It names the old epoch.
         self.conn.prepare_cached("DELETE FROM snapshots WHERE actor = ?1")?.execute([id])?;
         Ok(())
@@ -166,7 +168,7 @@ impl Batch<'_> {
     pub(super) fn delete(&mut self, actor: &Key) -> rusqlite::Result<()> {
         let Some(state) = self.state(actor) else { return Ok(()) };
         let (id, seq) = (state.id, state.head.seq);
-        self.delete_tail(actor)?;
+        self.delete_tail(actor, id)?;
         let sql = "DELETE FROM actors WHERE tenant = ?1 AND kind = ?2 AND name = ?3 RETURNING head_seq, retired";
         let mut delete = self.conn.prepare_cached(sql)?;
         let (settled, retired) =
@@ -189,7 +191,7 @@ impl Batch<'_> {
 
     /// Empty the actor's rows in the log; they are trimmed with their neighbours. Numbers of actors are never used again, so nobody else
     /// can own them.
-    fn delete_tail(&mut self, actor: &Key) -> rusqlite::Result<()> {
+    fn delete_tail(&mut self, actor: &Key, id: i64) -> rusqlite::Result<()> {
         self.flush()?;
         for row in self.all_rows(actor) {
             let mut read = self.conn.prepare_cached("SELECT first, last, bytes FROM log WHERE id = ?1")?;
@@ -200,6 +202,8 @@ impl Batch<'_> {
             *self.moved.entry(activity_bucket(time)).or_default() += commits;
             self.killed.push(row.id);
         }
+        // Those that were moved before, too: a row of nobody that is not empty is somebody's, and damaged.
+        self.conn.execute("UPDATE log SET bytes = x'' WHERE actor = ?1 AND length(bytes) > 0", [id])?;
         Ok(())
     }
 }
