@@ -7,7 +7,7 @@ fn a_command_that_a_drop_cut_off_goes_out_again_under_the_same_id_with_the_same_
     script.open();
     let key = script.send(json!({ "type": "add", "text": "milk" }));
     let frame = command(1, json!({ "type": "add", "text": "milk" }));
-    assert_eq!(script.sent(), [frame.clone()]);
+    assert_eq!(script.sent(), std::slice::from_ref(&frame));
     assert_eq!(script.drop_line().session.waiting(), 1);
     for _ in 0..2 {
         assert_eq!(script.reopen().sent(), [again(frame.clone())], "a host must know that there may be another copy");
