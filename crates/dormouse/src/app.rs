@@ -113,7 +113,7 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Fold one actor's commits again and print its state's hash and the view of who may see all.
     Replay(Replay),
-    /// Walk every hash chain and replay every actor; fails if one does not verify.
+    /// Walk every hash chain, replay every actor and compare the index; fails if a history does not verify.
     Verify(Verify),
     /// Write one actor, with its whole history, to one file.
     Export(Export),
@@ -185,6 +185,9 @@ pub(crate) struct Replay {
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) data: Data,
+    /// Make the index again from the commits of all actors that verify, and then look whether it is right.
+    #[arg(long)]
+    pub(crate) reindex: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

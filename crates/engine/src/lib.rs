@@ -10,6 +10,7 @@ pub mod follow;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod identity;
+mod indexed;
 mod lists;
 mod metrics;
 mod others;
@@ -24,5 +25,6 @@ mod wakes;
 pub mod world;
 
 pub use engine::{Engine, Report, Store};
+pub use indexed::{index_differs, reindex};
 pub use metrics::describe as describe_metrics;
 pub use owner::{Accepted, LoadError, LoadOptions, Looked, load};

@@ -1,14 +1,14 @@
-//! `verify`: every hash chain walked, every actor replayed, every snapshot held against the replay.
+//! `verify`: every hash chain walked, every actor replayed, every snapshot and all of the index held against the replay.
 
-use std::{process::ExitCode, sync::Arc, time::Instant};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use dormouse_core::{Address, Kind, Machine, snapshot};
-use dormouse_engine::{LoadError, LoadOptions, load};
-use dormouse_journal::{Index, Journal};
-use dormouse_journal_sqlite::SqliteStore;
+use dormouse_engine::{LoadError, LoadOptions, index_differs, load, reindex};
+use dormouse_journal::{Index, Journal, ReadError, StoreError};
+use dormouse_journal_sqlite::{Options, SqliteStore};
 use serde_json::json;
 
-use super::{Problem, open_existing, progress, say};
+use super::{Problem, open_existing, progress, say, with_sources};
 use crate::app::{App, Verify};
 
 /// Actors asked for at once.
@@ -22,41 +22,67 @@ struct Tally {
     snapshots: u64,
     unknown_kinds: u64,
     failures: Vec<(Address, String)>,
+    /// What the index has wrong.
+    index: Vec<String>,
 }
 
 pub(crate) async fn verify(app: &App, options: Verify) -> Result<ExitCode, Problem> {
-    let store = open_existing(&options.data.data)?;
     let since = Instant::now();
-    let bar = progress(store.counts().await?.actors, "verifying");
-    let mut tally = Tally::default();
-    let mut after = None;
-    loop {
-        let page = store.sweep(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        for address in page {
-            tally.actor(&store, &app.kinds, address).await?;
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
-    store.close().await;
+    let tally = look(app, &options.data.data, options.reindex).await?;
     tally.print(options.json, since)?;
+    // The index is derived: what it has wrong is told, and is no failure of a history.
     Ok(if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+async fn look(app: &App, data: &Path, mends: bool) -> Result<Tally, Problem> {
+    if mends {
+        open_existing(data)?.close().await;
+        let failed = |error| Problem::Open(data.display().to_string(), Box::new(error));
+        SqliteStore::rebuild(data, &Options::default()).map_err(failed)?;
+    }
+    let store = open_existing(data)?;
+    let mut tally = Tally::default();
+    tally.all(&store, app, mends).await?;
+    tally.index.extend(store.inspect().await?);
+    store.close().await;
+    Ok(tally)
+}
+
 impl Tally {
-    async fn actor(&mut self, store: &SqliteStore, kinds: &[Arc<Kind>], address: Address) -> Result<(), Problem> {
+    async fn all(&mut self, store: &SqliteStore, app: &App, mends: bool) -> Result<(), Problem> {
+        let bar = progress(store.counts().await?.actors, "verifying");
+        let mut after = None;
+        loop {
+            let page = store.sweep(after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            for address in page {
+                self.actor(store, &app.kinds, address, mends).await?;
+                bar.inc(1);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    async fn actor(
+        &mut self,
+        store: &SqliteStore,
+        kinds: &[Arc<Kind>],
+        address: Address,
+        mends: bool,
+    ) -> Result<(), Problem> {
         self.actors += 1;
         let Some(kind) = kinds.iter().find(|kind| kind.name == address.kind) else {
             self.unknown_kinds += 1;
             return Ok(());
         };
         match load(store, kind, &address, LoadOptions { until: None, from_start: true }).await {
-            Ok(machine) => {
+            Ok(mut machine) => {
                 self.commits += machine.head().seq;
                 self.events += machine.events();
-                self.snapshot(store, kind, address, &machine).await
+                self.snapshot(store, kind, address, &machine).await?;
+                self.index(store, kind, &mut machine, mends).await
             }
             Err(LoadError::Store(error)) => Err(error.into()),
             Err(damage) => {
@@ -106,21 +132,171 @@ impl Tally {
         Ok(())
     }
 
+    /// The index must have what the commits give; with `mends` it is written first.
+    async fn index(
+        &mut self,
+        store: &SqliteStore,
+        kind: &Kind,
+        machine: &mut Machine,
+        mends: bool,
+    ) -> Result<(), Problem> {
+        let address = machine.address().clone();
+        match differences(store, kind, machine, mends).await {
+            Ok(differences) => self.index.extend(differences.iter().map(|what| format!("{address}: {what}"))),
+            Err(ReadError::Store(fatal @ StoreError::Fatal(_))) => return Err(fatal.into()),
+            Err(ReadError::Store(damaged)) => self.index.push(format!("{address}: {}", with_sources(&damaged))),
+            Err(damaged) => self.failures.push((address, damaged.to_string())),
+        }
+        Ok(())
+    }
+
     fn print(&self, as_json: bool, since: Instant) -> Result<(), Problem> {
-        let Self { actors, commits, events, snapshots, unknown_kinds, failures } = self;
+        let Self { actors, commits, events, snapshots, unknown_kinds, failures, index } = self;
         if as_json {
             let failures: Vec<_> = failures.iter().map(|(actor, why)| json!({ "actor": actor, "why": why })).collect();
             let seconds = since.elapsed().as_secs_f64();
             return say(json!({ "actors": actors, "commits": commits, "events": events, "snapshots": snapshots,
-                               "unknown_kinds": unknown_kinds, "failures": failures, "seconds": seconds }));
+                               "unknown_kinds": unknown_kinds, "failures": failures, "index": index, "seconds": seconds }));
         }
         for (address, why) in failures {
             say(format_args!("{address}: {why}"))?;
         }
+        for what in index {
+            say(what)?;
+        }
+        if !index.is_empty() {
+            say(
+                "The commits are what counts, and what the index has wrong can be made again from them: run this with --reindex.",
+            )?;
+        }
         let verdict = if failures.is_empty() { "Verified" } else { "NOT verified" };
         say(format_args!(
-            "{verdict}: {actors} actors, {commits} commits, {events} events, {snapshots} snapshots; {} failed, {unknown_kinds} of unknown kinds.",
-            failures.len()
+            "{verdict}: {actors} actors, {commits} commits, {events} events, {snapshots} snapshots; {} failed, {unknown_kinds} of unknown kinds, {} differences in the index.",
+            failures.len(),
+            index.len()
         ))
+    }
+}
+
+/// What the index has wrong of an actor, after it was written anew if `mends` says so.
+async fn differences(
+    store: &SqliteStore,
+    kind: &Kind,
+    machine: &mut Machine,
+    mends: bool,
+) -> Result<Vec<&'static str>, ReadError> {
+    let address = machine.address().clone();
+    if mends {
+        reindex(store, machine, &store.tasks(&address).await?).await?;
+    }
+    let tasks = store.tasks(&address).await?;
+    index_differs((store, store), kind, machine, &tasks).await
+}
+
+#[cfg(test)]
+mod tests {
+    use dormouse_core::{
+        Actor, Agenda, Draft, Input, Moment, Principal, Rejection, Sight, Stimulus, Summary, Time, Viewer,
+        dice::Secret, machine::Decision,
+    };
+    use dormouse_journal::{IndexChange, Run, StoredSnapshot};
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    /// Whoever joins leaves an alarm and a task.
+    #[derive(Default, Serialize, Deserialize)]
+    struct Bell(u64);
+
+    impl Actor for Bell {
+        const KIND: &'static str = "bell";
+        const RULES: u32 = 1;
+        type Config = ();
+        type Command = ();
+        type Event = ();
+        type View = u64;
+
+        fn decide(draft: &mut Draft<'_, Self>, _: Input<Self>) -> Result<(), Rejection> {
+            draft.emit(());
+            Ok(())
+        }
+
+        fn evolve(&mut self, (): &(), at: Moment) {
+            self.0 = at.time.0;
+        }
+
+        fn view(&self, _: &Sight) -> u64 {
+            self.0
+        }
+
+        fn agenda(&self) -> Agenda {
+            Agenda::default().wake(Time(self.0 + 1_000), "ring").task("polish", "hand")
+        }
+
+        fn summary(&self) -> Option<Summary> {
+            let members = vec!["g-1".into(), "g-2".into()];
+            Some(Summary { title: "Bell".into(), status: "open".into(), members, sort: 3, private: false })
+        }
+    }
+
+    /// A closed store with one bell in it, where somebody is.
+    async fn one_bell(app: &App, data: &Path) {
+        let store = super::super::open(data).unwrap();
+        let by = Viewer::new(Principal { id: "g-1".into(), name: "Ana".into() }, Vec::new());
+        let mut machine = Machine::blank(app.kinds[0].clone(), "main/bell/a".parse().unwrap(), 1);
+        let create = Stimulus::Create { by: by.clone(), config: b"null".as_slice().into(), secret: Secret([7; 32]) };
+        for (nth, stimulus) in [create, Stimulus::Joined { who: by }].into_iter().enumerate() {
+            let expected = machine.head();
+            let decided = machine.decide(&stimulus, Time(1_790_000_000_000), [nth as u8; 16]);
+            let Ok(Decision::Commit(sealed)) = decided else { panic!("it refuses nothing") };
+            let mut index = IndexChange::default();
+            index.merge(sealed.changes, sealed.summary, sealed.present);
+            let (address, records) = (machine.address().clone(), vec![sealed.record.into()]);
+            store
+                .append(Run { address, records, expected, head: sealed.head, time: sealed.time, index })
+                .await
+                .unwrap();
+        }
+        let snapshot = StoredSnapshot { head: machine.head(), bytes: machine.snapshot().into() };
+        store.put_snapshot(machine.address(), snapshot).await.unwrap();
+        store.close().await;
+    }
+
+    async fn said(app: &App, data: &Path, mends: bool) -> String {
+        let tally = look(app, data, mends).await.unwrap();
+        assert_eq!((tally.actors, tally.failures), (1, Vec::new()));
+        tally.index.join("; ")
+    }
+
+    #[tokio::test]
+    async fn what_the_index_has_wrong_is_told_and_mended() {
+        for (damage, told) in [
+            ("UPDATE actors SET summary = replace(summary, 'Bell', 'Bill')", "another summary"),
+            ("UPDATE actors SET summary = 'Bell'", "rows of this actor are damaged"),
+            ("UPDATE actors SET status = 'over'", "lists place it"),
+            ("UPDATE actors SET sort = 2", "lists place it"),
+            ("UPDATE actors SET private = 1", "lists place it"),
+            ("UPDATE actors SET wake = NULL", "wakes it too late, or not at all"),
+            ("UPDATE actors SET wake = wake + 1", "wakes it too late"),
+            ("UPDATE actors SET present = 0", "somebody is present, or nobody"),
+            ("DELETE FROM members WHERE principal = 'g-2'", "the lists of its members"),
+            ("INSERT INTO members VALUES ('g-3', 1)", "the lists of its members"),
+            ("INSERT INTO members VALUES ('g-3', 9)", "members of an actor that is not there"),
+            ("DELETE FROM tasks", "other tasks"),
+            ("UPDATE tasks SET kind = 'foot'", "other tasks"),
+            ("UPDATE tasks SET actor = 9", "tasks of an actor that is not there"),
+            ("UPDATE totals SET commits = 9", "the totals"),
+        ] {
+            let (folder, app) = (tempfile::tempdir().unwrap(), App::new("bells").actor::<Bell>());
+            one_bell(&app, folder.path()).await;
+            assert_eq!(said(&app, folder.path(), false).await, "");
+            let file = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();
+            assert_eq!(file.execute(damage, []).unwrap(), 1, "{damage}");
+            drop(file);
+            let before = said(&app, folder.path(), false).await;
+            assert!(before.contains(told), "{damage}: {before}");
+            assert_eq!(said(&app, folder.path(), true).await, "", "{damage}");
+            assert_eq!(said(&app, folder.path(), false).await, "", "{damage}");
+        }
     }
 }
