@@ -7,6 +7,8 @@ SHELL := bash
 PORT ?= 7878
 DATA ?= .demo
 SEEDS ?= 200
+CYCLES ?= 100000
+FLIPS ?= 100000
 MINUTES ?= 5
 
 .PHONY: help demo test check web generate rust-test web-test e2e sim fuzz conformance bench pictures tools clean
@@ -26,7 +28,7 @@ test: tools web ## Run every check and test
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
-	$(MAKE) --no-print-directory sim
+	$(MAKE) --no-print-directory sim CYCLES=2000 FLIPS=2000
 	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory e2e
 
@@ -61,9 +63,11 @@ e2e: web ## Drive the real page and the real binary with a browser
 	cargo build --locked -p arcade
 	cd web && npm run e2e
 
-sim: tools ## Find planted bugs, then play the whole engine with faults from seeds (SEEDS=200, or HOURS=…)
+sim: tools ## Find planted bugs; play the engine with faults (SEEDS=200, or HOURS=…); cut the power (CYCLES=100000, FLIPS=100000)
 	cargo run --release --locked -p dormouse-sim -- --planted 40
+	cargo run --release --locked -p dormouse-power -- --planted 400
 	cargo run --release --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
+	cargo run --release --locked -p dormouse-power -- --cycles $(CYCLES) --flips $(FLIPS)
 
 fuzz: tools ## Give everything that reads from outside what nobody would send, guided by coverage (MINUTES=5)
 	@tools/fuzz $(MINUTES)

@@ -1,7 +1,8 @@
 //! One bit of the database file is another one: what a store that opens it then says of each actor.
 //!
 //! An actor is read as a host reads it, through `dormouse_engine::load`, once with its snapshot and once from its first commit. It is what it was,
-//! or an error says that it is not; the store may also refuse to open. Never is something else served.
+//! or an error says that it is not; the store may also refuse to open. Never is something else served. The index may answer something else, if
+//! `verify` then tells of it.
 
 use std::{
     collections::BTreeMap,
@@ -12,23 +13,41 @@ use std::{
     },
 };
 
-use dormouse_core::{Address, Hash, Kind, position::Head};
-use dormouse_engine::{LoadError, LoadOptions, load};
-use dormouse_journal::{Index, Row};
-use dormouse_journal_sqlite::{Options, SqliteStore};
+use dormouse_core::{Address, Hash, Kind, Machine, Time, position::Head, record};
+use dormouse_engine::{LoadError, LoadOptions, index_differs, load, reindex};
+use dormouse_journal::{Attempt, Index, Journal};
+use dormouse_journal_sqlite::{Options, SqliteStore, Vfs};
+use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::{
     disk::{Device, Disk},
-    notes::{Notes, Scribe},
+    notes::{Notes, Scribe, TASK},
+    planted::Bug,
     rng::Rng,
+    seen::{ONLY_HERE, Seen, seen},
     vfs::Registered,
 };
 
 const FILE: &str = "journal.sqlite";
-const ACTORS: usize = 16;
+
+/// What is in a file.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    actors: usize,
+    /// Commits of each, and how many more of the first half after the settling.
+    commits: (usize, usize),
+    words_max: usize,
+    page_bytes: u32,
+}
+
+/// A file as hosts have them.
+const USUAL: Shape = Shape { actors: 16, commits: (12, 4), words_max: 1_500, page_bytes: 4_096 };
+
+/// One that is small enough to flip each of its bits: it has all tables and indexes, and pages as small as SQLite has them, or most of it would be empty.
+const SMALL: Shape = Shape { actors: 5, commits: (3, 1), words_max: 150, page_bytes: 512 };
 
 /// Numbers of a run of flips.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -43,8 +62,12 @@ pub struct FlipTally {
     pub told_of_one: u64,
     /// Those that errors told of, of several: their rows share a page.
     pub told_of_several: u64,
-    /// Those after which a row of the index said something else: it is derived, and under no hash.
-    pub rows_changed: u64,
+    /// Those after which the index answered something else, which `verify` tells, and of these the ones that `verify --reindex` mends.
+    pub index_told: u64,
+    /// See above.
+    pub index_mended: u64,
+    /// Those after which nothing but a lease, a count of attempts or a bar of the activity was another: they are nowhere else.
+    pub only_there: u64,
 }
 
 impl FlipTally {
@@ -55,7 +78,9 @@ impl FlipTally {
         self.refused += other.refused;
         self.told_of_one += other.told_of_one;
         self.told_of_several += other.told_of_several;
-        self.rows_changed += other.rows_changed;
+        self.index_told += other.index_told;
+        self.index_mended += other.index_mended;
+        self.only_there += other.only_there;
     }
 }
 
@@ -69,7 +94,9 @@ struct Known {
 /// A file to damage, and what is in it.
 pub struct Image {
     bytes: Vec<u8>,
-    known: BTreeMap<Address, (Known, Option<Row>)>,
+    known: BTreeMap<Address, Known>,
+    seen: Seen,
+    bug: Bug,
     kind: Arc<Kind>,
     dir: TempDir,
     runtime: Runtime,
@@ -78,11 +105,20 @@ pub struct Image {
 /// What one flip came to.
 enum Outcome {
     Refused,
-    /// So many actors are damaged, and so many rows of the index are others.
     Opened {
+        /// So many actors are damaged.
         told: u64,
-        rows: u64,
+        index: InIndex,
     },
+}
+
+/// What the index answers after a flip.
+#[derive(PartialEq)]
+enum InIndex {
+    Same,
+    Told,
+    Mended,
+    OnlyThere,
 }
 
 impl Image {
@@ -91,20 +127,39 @@ impl Image {
     /// # Panics
     /// If the undamaged file does not read.
     pub fn new(seed: u64) -> Self {
+        Self::of(USUAL, seed)
+    }
+
+    /// A small one of the same.
+    ///
+    /// # Panics
+    /// Likewise.
+    pub fn small(seed: u64) -> Self {
+        Self::of(SMALL, seed)
+    }
+
+    fn of(shape: Shape, seed: u64) -> Self {
         let mut rng = Rng::new(seed, &[u64::MAX]);
         let dir = tempfile::tempdir().expect("a directory for the lock");
         std::fs::write(dir.path().join(FILE), []).expect("an empty file");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let kind = Arc::new(Kind::of::<Notes>());
         let disk = Disk::new(Device::HONEST, Rng::new(seed, &[]));
+        begin(&disk, dir.path(), shape.page_bytes).expect("an empty disk");
         let (vfs, store) = open(&disk, dir.path()).expect("an empty disk");
-        runtime.block_on(fill(&store, &kind, &mut rng));
+        runtime.block_on(fill(&store, &kind, shape, &mut rng));
         runtime.block_on(store.close());
         drop(vfs);
         let bytes = disk.get(FILE).expect("the store made it");
-        let mut image = Self { bytes, known: BTreeMap::new(), kind, dir, runtime };
-        image.known = image.learn();
+        let (known, seen, bug) = (BTreeMap::new(), Seen::new(), Bug::None);
+        let mut image = Self { bytes, known, seen, bug, kind, dir, runtime };
+        image.learn(shape);
         image
+    }
+
+    /// The same, looked at with this bug.
+    pub(crate) fn with(self, bug: Bug) -> Self {
+        Self { bug, ..self }
     }
 
     /// Bits in the file.
@@ -112,21 +167,38 @@ impl Image {
         self.bytes.len() as u64 * 8
     }
 
-    fn learn(&self) -> BTreeMap<Address, (Known, Option<Row>)> {
+    fn learn(&mut self, shape: Shape) {
         let disk = Disk::new(Device::HONEST, Rng::new(0, &[]));
         disk.put(FILE, self.bytes.clone());
         let (_vfs, store) = open(&disk, self.dir.path()).expect("nothing is damaged yet");
         let learn = |address: Address| {
-            let known = self.runtime.block_on(self.read(&store, &address, true)).expect("nothing is damaged yet");
-            let row = self.runtime.block_on(store.row(&address)).expect("nothing is damaged yet");
-            (address, (known, row))
+            let machine = self.runtime.block_on(self.read(&store, &address, true)).expect("nothing is damaged yet");
+            (address, known(&machine))
         };
-        addresses().map(learn).collect()
+        self.known = addresses(shape.actors).map(learn).collect();
+        assert!(!self.is_told(&store), "nothing is damaged yet, and verify finds something");
+        self.seen = self.runtime.block_on(seen(&store, self.known.keys()));
+        assert!(self.seen.iter().all(|(_, answer)| answer.is_some()), "nothing is damaged yet");
     }
 
-    async fn read(&self, store: &SqliteStore, address: &Address, from_start: bool) -> Result<Known, LoadError> {
-        let machine = load(store, &self.kind, address, LoadOptions { until: None, from_start }).await?;
-        Ok(Known { head: machine.head(), state: machine.state_hash() })
+    async fn read(&self, store: &SqliteStore, address: &Address, from_start: bool) -> Result<Machine, LoadError> {
+        if self.bug == Bug::Gullible && from_start {
+            return self.believe(store, address).await;
+        }
+        load(store, &self.kind, address, LoadOptions { until: None, from_start }).await
+    }
+
+    /// Load without looking at a hash: a bug.
+    async fn believe(&self, store: &SqliteStore, address: &Address) -> Result<Machine, LoadError> {
+        let damaged = |what: String| LoadError::Damaged(address.clone(), 0, what);
+        let head = store.head(address).await.map_err(|error| damaged(error.to_string()))?;
+        let mut machine = Machine::blank(self.kind.clone(), address.clone(), head.map_or(1, |head| head.epoch));
+        let entries = store.read(address, 0, 1_000).await.map_err(|error| damaged(error.to_string()))?;
+        for entry in entries {
+            let opening = record::decode(&entry.record).map_err(|damage| damaged(damage.to_string()))?;
+            machine.fold(&opening).map_err(|damage| damaged(damage.to_string()))?;
+        }
+        Ok(machine)
     }
 
     /// Flip one bit and look.
@@ -142,11 +214,13 @@ impl Image {
         tally.flips += 1;
         match outcome {
             Outcome::Refused => tally.refused += 1,
-            Outcome::Opened { told, rows } => {
-                tally.rows_changed += u64::from(rows > 0);
-                *match told {
-                    0 => &mut tally.harmless,
-                    1 => &mut tally.told_of_one,
+            Outcome::Opened { told, index } => {
+                tally.index_mended += u64::from(index == InIndex::Mended);
+                *match (told, index) {
+                    (0, InIndex::Same) => &mut tally.harmless,
+                    (0, InIndex::Told | InIndex::Mended) => &mut tally.index_told,
+                    (0, InIndex::OnlyThere) => &mut tally.only_there,
+                    (1, _) => &mut tally.told_of_one,
                     _ => &mut tally.told_of_several,
                 } += 1;
             }
@@ -156,50 +230,128 @@ impl Image {
 
     fn look(&self, disk: &Arc<Disk>) -> Result<Outcome, String> {
         let Some((vfs, store)) = open(disk, self.dir.path()) else { return Ok(Outcome::Refused) };
-        let (mut told, mut rows) = (0, 0);
-        for (address, (known, row)) in &self.known {
+        let mut told = 0;
+        for (address, known) in &self.known {
             let read = |from_start| self.runtime.block_on(self.read(&store, address, from_start));
             let (with, without) = (read(false), read(true));
-            if let Some(found) = [&with, &without].into_iter().flatten().find(|found| *found != known) {
+            let found = [&with, &without].into_iter().flatten().map(self::known).find(|found| found != known);
+            if let Some(found) = found {
                 return Err(format!("{address} was {known:?} and is served as {found:?}"));
             }
             told += u64::from(with.is_err() || without.is_err());
-            rows += u64::from(self.runtime.block_on(store.row(address)).is_ok_and(|found| found != *row));
         }
+        let index = self.index(&store, told > 0)?;
         disk.kill();
         drop((store, vfs));
-        Ok(Outcome::Opened { told, rows })
+        let is_mended = index == InIndex::Told && self.is_mended(disk);
+        Ok(Outcome::Opened { told, index: if is_mended { InIndex::Mended } else { index } })
     }
-}
 
-fn addresses() -> impl Iterator<Item = Address> {
-    (0..ACTORS).map(|n| format!("main/notes/n{n}").parse().expect("an address"))
-}
+    /// Whether the index answers as before once `verify --reindex` has been over it.
+    fn is_mended(&self, disk: &Arc<Disk>) -> bool {
+        disk.start();
+        let vfs = registered(disk);
+        if SqliteStore::rebuild(self.dir.path(), &options(&vfs)).is_err() {
+            return false;
+        }
+        let Ok(store) = SqliteStore::open(self.dir.path(), options(&vfs)) else { return false };
+        let mend = |address: &Address| {
+            self.runtime.block_on(async {
+                let mut machine = self.read(&store, address, true).await.ok()?;
+                reindex(&store, &mut machine, &store.tasks(address).await.ok()?).await.ok()
+            })
+        };
+        let is_written = self.known.keys().all(|address| mend(address).is_some());
+        let seen = self.runtime.block_on(seen(&store, self.known.keys()));
+        let is_same = seen.iter().zip(&self.seen).all(|(now, before)| now == before || ONLY_HERE.contains(&now.0));
+        is_written && is_same && !self.is_told(&store)
+    }
 
-/// Every actor writes, all but two are settled, half of those write more.
-async fn fill(store: &SqliteStore, kind: &Arc<Kind>, rng: &mut Rng) {
-    let mut scribes: Vec<_> = addresses().map(|address| Scribe::new(kind, address)).collect();
-    for _ in 0..12 {
-        for scribe in &mut scribes {
-            scribe.write(store, rng).await;
+    /// What the index answers; of a damaged actor it may answer anything, because nobody gets there.
+    fn index(&self, store: &SqliteStore, has_damage: bool) -> Result<InIndex, String> {
+        let seen = self.runtime.block_on(seen(store, self.known.keys()));
+        let changes = || seen.iter().zip(&self.seen).filter(|(found, known)| found != known);
+        if has_damage || changes().next().is_none() {
+            return Ok(InIndex::Same);
+        }
+        if self.bug != Bug::Deaf && self.is_told(store) {
+            return Ok(InIndex::Told);
+        }
+        match changes().find(|((what, _), _)| !ONLY_HERE.contains(what)) {
+            None => Ok(InIndex::OnlyThere),
+            Some((found, known)) => Err(format!("the index said {known:?}, and nothing tells that it says {found:?}")),
         }
     }
+
+    /// Whether `verify` would say that something is wrong with the index.
+    fn is_told(&self, store: &SqliteStore) -> bool {
+        let differs = |address: &Address| {
+            self.runtime.block_on(async {
+                let mut machine = self.read(store, address, true).await.ok()?;
+                let tasks = store.tasks(address).await.ok()?;
+                index_differs((store, store), &self.kind, &mut machine, &tasks).await.ok()
+            })
+        };
+        self.runtime.block_on(store.inspect()).map_or(true, |found| !found.is_empty())
+            || self.known.keys().any(|address| differs(address).is_none_or(|found| !found.is_empty()))
+    }
+}
+
+fn known(machine: &Machine) -> Known {
+    Known { head: machine.head(), state: machine.state_hash() }
+}
+
+fn addresses(count: usize) -> impl Iterator<Item = Address> {
+    (0..count).map(|n| format!("main/notes/n{n}").parse().expect("an address"))
+}
+
+/// Every actor writes, all but two are settled, half of those write more; one is fenced, one retires, and some tasks were leased before.
+async fn fill(store: &SqliteStore, kind: &Arc<Kind>, shape: Shape, rng: &mut Rng) {
+    let (settles, more) = shape.commits;
+    let mut scribes: Vec<_> = addresses(shape.actors).map(|address| Scribe::new(kind, address)).collect();
+    for _ in 0..settles {
+        for scribe in &mut scribes {
+            scribe.write(store, shape.words_max, rng).await;
+        }
+    }
+    scribes[1].fence(store, 2).await;
+    scribes[shape.actors - 1].fence(store, 300).await;
+    scribes[shape.actors - 2].retire(store, rng).await;
     for scribe in &mut scribes[2..] {
         scribe.save(store).await;
     }
-    for _ in 0..4 {
-        for scribe in &mut scribes[..ACTORS / 2] {
-            scribe.write(store, rng).await;
+    for _ in 0..more {
+        for scribe in &mut scribes[..shape.actors / 2 + 1] {
+            scribe.write(store, shape.words_max, rng).await;
         }
     }
+    let now = Time(1_790_000_000_000);
+    let leases = store.lease(&[TASK], now, Time(now.0 + 60_000), 2).await.expect("the disk has room");
+    store.release(&leases[0], Time(now.0 + 90_000), Attempt::Made).await.expect("the disk has room");
+}
+
+/// An empty file with pages of this size, which it then keeps.
+fn begin(disk: &Arc<Disk>, dir: &Path, page_bytes: u32) -> rusqlite::Result<()> {
+    let vfs = registered(disk);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags_and_vfs(dir.join(FILE), flags, vfs.name())?;
+    conn.execute_batch(&format!("PRAGMA page_size = {page_bytes}; CREATE TABLE none(a); DROP TABLE none;"))
+}
+
+fn registered(disk: &Arc<Disk>) -> Arc<Registered> {
+    static NAMES: AtomicU64 = AtomicU64::new(0);
+    let name = format!("flip-{}", NAMES.fetch_add(1, Ordering::Relaxed));
+    Arc::new(Registered::new(&name, disk.clone()))
 }
 
 fn open(disk: &Arc<Disk>, dir: &Path) -> Option<(Arc<Registered>, SqliteStore)> {
-    static NAMES: AtomicU64 = AtomicU64::new(0);
-    let name = format!("flip-{}", NAMES.fetch_add(1, Ordering::Relaxed));
-    let vfs = Arc::new(Registered::new(&name, disk.clone()));
-    let store = SqliteStore::open(dir, Options { readers: 1, vfs: Some(vfs.clone()), ..Options::default() });
+    let vfs = registered(disk);
+    let store = SqliteStore::open(dir, options(&vfs));
     store.ok().map(|store| (vfs, store))
+}
+
+fn options(vfs: &Arc<Registered>) -> Options {
+    Options { readers: 1, vfs: Some(vfs.clone()), ..Options::default() }
 }
 
 #[cfg(test)]

@@ -10,16 +10,19 @@ mod life;
 mod look;
 mod model;
 mod notes;
+pub mod planted;
 #[cfg(test)]
 mod regressions;
 mod rng;
 mod run;
+mod seen;
 mod tally;
 mod vfs;
 
-pub use disk::{Device, Flaw};
+pub use disk::{Device, Flaw, Losses};
 pub use flips::{FlipTally, Image};
 pub use life::{CUT_SPAN, CUTS_PER_LIFE, Violation, live};
+pub use planted::Bug;
 pub use rng::Rng;
-pub use run::{Work, flip_all, live_all};
+pub use run::{Work, flip_all, flip_every, live_all};
 pub use tally::Tally;

@@ -25,6 +25,7 @@ use crate::{
     disk::{Device, Disk, Fault, Flaw, Plan, Stop},
     look::{self, Trouble},
     model::{Actor, Call},
+    planted::Bug,
     rng::Rng,
     tally::Tally,
     vfs::{Registered, seed_sqlite},
@@ -108,6 +109,7 @@ struct Life<'a> {
     dir: TempDir,
     runtime: Runtime,
     rng: Rng,
+    bug: Bug,
     options: Options,
     actors: Vec<Actor>,
     waiting: Vec<Waiting>,
@@ -122,8 +124,8 @@ struct Life<'a> {
 ///
 /// # Errors
 /// The first thing that the store does wrong.
-pub fn live(seed: u64, number: u64, flaw: Flaw, tally: &mut Tally) -> Result<(), Violation> {
-    let mut life = Life::new(seed, number, flaw, tally);
+pub fn live(seed: u64, number: u64, bug: Bug, tally: &mut Tally) -> Result<(), Violation> {
+    let mut life = Life::new(seed, number, bug, tally);
     let lived = life.all();
     life.waiting.clear();
     life.tally.cuts_by_place(&life.disk);
@@ -132,9 +134,10 @@ pub fn live(seed: u64, number: u64, flaw: Flaw, tally: &mut Tally) -> Result<(),
 }
 
 impl<'a> Life<'a> {
-    fn new(seed: u64, number: u64, flaw: Flaw, tally: &'a mut Tally) -> Self {
+    fn new(seed: u64, number: u64, bug: Bug, tally: &'a mut Tally) -> Self {
         static NAMES: AtomicU64 = AtomicU64::new(0);
         let mut rng = Rng::new(seed, &[number]);
+        let flaw = if let Bug::Disk(flaw) = bug { flaw } else { Flaw::None };
         let device = Device { sector: [512, 4096][rng.index(2)], powersafe: rng.percent(50), flaw };
         seed_sqlite(rng.next());
         let disk = Disk::new(device, Rng::new(seed, &[number, 1]));
@@ -147,7 +150,7 @@ impl<'a> Life<'a> {
         let options = options(&vfs, &mut rng);
         let now = Time(2_000_000_000_000);
         let (waiting, commits, cut) = (Vec::new(), 0, 0);
-        Self { number, cut, disk, vfs, dir, runtime, rng, options, actors, waiting, now, commits, tally }
+        Self { number, cut, disk, vfs, dir, runtime, rng, bug, options, actors, waiting, now, commits, tally }
     }
 
     fn all(&mut self) -> Result<(), String> {
@@ -210,6 +213,9 @@ impl<'a> Life<'a> {
     /// Open and compare. `None` if the disk gave a reason to fail.
     fn open(&mut self) -> Result<Option<SqliteStore>, String> {
         let process = self.disk.process();
+        if let Bug::Sql(sql) = self.bug {
+            self.meddle(sql);
+        }
         let store = match SqliteStore::open(self.dir.path(), self.options.clone()) {
             Ok(store) => store,
             Err(error) => {
@@ -221,6 +227,9 @@ impl<'a> Life<'a> {
             }
         };
         self.now = Time(self.now.0 + 10);
+        if self.bug == Bug::Stranger {
+            self.meet_stranger(&store);
+        }
         let page = 1 + self.rng.index(40);
         let compared = self.runtime.block_on(look::compare(&store, &mut self.actors, self.now, page));
         match compared {
@@ -286,7 +295,12 @@ impl<'a> Life<'a> {
                 break;
             }
             let actor = idle[self.rng.index(idle.len())];
-            let call = self.actors[actor].call(nth == 0, &mut self.rng);
+            let mut call = self.actors[actor].call(nth == 0, &mut self.rng);
+            match (self.bug, &call) {
+                (Bug::FalseRival, Call::Append(run)) => call = Call::Conflicting(run.clone()),
+                (Bug::EarlyAcknowledgement, _) => self.commits += self.actors[actor].take_for_done(),
+                _ => {}
+            }
             let address = self.actors[actor].address.clone();
             let mut reply: Waiting =
                 Waiting { actor, call: call.clone(), reply: Box::pin(ask(store.clone(), address, call)) };
@@ -380,12 +394,31 @@ impl<'a> Life<'a> {
 
     /// SQLite's own check of the file.
     fn integrity(&self) -> Result<(), String> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let said = Connection::open_with_flags_and_vfs(self.dir.path().join(FILE), flags, self.vfs.name())
-            .and_then(|conn| conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)));
+        if let Bug::SqlAtTheEnd(sql) = self.bug {
+            self.meddle(sql);
+        }
+        let said = self.connect();
+        let said = said.and_then(|conn| conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)));
         match said.as_deref() {
             Ok("ok") => Ok(()),
             _ => Err(format!("the file is damaged: {said:?}")),
+        }
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags_and_vfs(self.dir.path().join(FILE), flags, self.vfs.name())
+    }
+
+    /// Change the file behind the store's back. Without tables there is nothing to change.
+    fn meddle(&self, sql: &str) {
+        let _ = self.connect().and_then(|conn| conn.execute_batch(sql));
+    }
+
+    /// Somebody of whom the model does not know appends to an actor.
+    fn meet_stranger(&mut self, store: &SqliteStore) {
+        if let Some(run) = self.actors.iter().find_map(|actor| actor.clone().next(&mut self.rng)) {
+            let _ = self.runtime.block_on(store.append(run));
         }
     }
 }

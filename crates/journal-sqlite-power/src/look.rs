@@ -6,7 +6,10 @@ use dormouse_core::{Address, Time};
 use dormouse_journal::{Filter, Index, Journal, ReadError, Row, StoreError, index::Counts};
 use dormouse_journal_sqlite::SqliteStore;
 
-use crate::model::{Actor, State, TASK_KINDS, verify_chain};
+use crate::{
+    model::{Actor, State, TASK_KINDS, verify_chain},
+    planted::{INDEX, LOST, PHANTOM, SNAPSHOT},
+};
 
 /// Why a look ended early.
 #[derive(Debug)]
@@ -98,8 +101,9 @@ fn adopt(actor: &mut Actor, found: State) -> Result<u64, Trouble> {
     let then = actor.then.take();
     if found != actor.now && then.as_ref() != Some(&found) {
         let text = format!(
-            "{} holds what nobody wrote, or lost what was acknowledged.\n  acknowledged: {}\n  unanswered:   {}\n  found:        {}",
+            "{} {}.\n  acknowledged: {}\n  unanswered:   {}\n  found:        {}",
             actor.address,
+            difference(&found, &actor.now, then.as_ref()),
             brief(&actor.now),
             then.as_ref().map_or("nothing".to_owned(), brief),
             brief(&found)
@@ -109,6 +113,21 @@ fn adopt(actor: &mut Actor, found: State) -> Result<u64, Trouble> {
     let appeared = found.records.len().saturating_sub(actor.now.records.len());
     actor.now = found;
     Ok(appeared as u64)
+}
+
+/// What is wrong with what was found, which is neither of the two.
+fn difference(found: &State, now: &State, then: Option<&State>) -> &'static str {
+    let may_be = || [Some(now), then].into_iter().flatten();
+    let is_written = |state: &State| state.records.starts_with(&found.records);
+    if !may_be().any(is_written) {
+        PHANTOM
+    } else if !may_be().any(|state| state.records == found.records && state.head == found.head) {
+        LOST
+    } else if !may_be().any(|state| state.snapshot == found.snapshot) {
+        SNAPSHOT
+    } else {
+        INDEX
+    }
 }
 
 fn brief(state: &State) -> String {

@@ -3,19 +3,32 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
-use dormouse_power::{CUT_SPAN, Flaw, FlipTally, Image, Tally, Work, flip_all, live, live_all};
+use dormouse_power::{
+    Bug, CUT_SPAN, FlipTally, Image, Tally, Work, flip_all, flip_every, live, live_all,
+    planted::{ALL, find_all},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+/// From so many cycles on, a run must have met all that it can meet.
+const ENOUGH_CYCLES: u64 = 2_000;
+
+/// Characters of what a check says of a planted bug: it may print a state.
+const LINE: usize = 120;
+
+/// Let the embedded journal live on a disk that loses power, fails and flips bits, and compare it with what it acknowledged. The last line is JSON.
 #[derive(Parser)]
-#[command(about = "The embedded journal over a disk that loses power, fails, and flips bits")]
-struct Args {
+#[command(name = "power", version)]
+struct Options {
     /// Cuts of the power.
     #[arg(long, default_value_t = 100_000)]
     cycles: u64,
-    /// Single bits of a database file to flip; each bit once if there are no more than that.
+    /// Single bits of a database file to flip, drawn by chance.
     #[arg(long, default_value_t = 100_000)]
     flips: u64,
+    /// Flip every bit of a small database file instead.
+    #[arg(long)]
+    every_bit: bool,
     /// From which everything comes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -25,20 +38,24 @@ struct Args {
     /// Only the life of this disk: how a violation is seen again.
     #[arg(long)]
     life: Option<u64>,
-    /// Only this bit, likewise.
+    /// Only this bit, likewise; with `--every-bit` one of the small file.
     #[arg(long)]
     bit: Option<u64>,
-    /// Print the figures as JSON on the last line.
+    /// Plant each bug in turn instead, and see that its check finds it within this many cycles or flips.
+    #[arg(long)]
+    planted: Option<u64>,
+    /// Print nothing but the JSON.
     #[arg(long)]
     json: bool,
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let done = match (args.life, args.bit) {
-        (Some(life), _) => again(args.seed, life),
-        (_, Some(bit)) => Image::new(args.seed).flip(bit, &mut FlipTally::default()).map(drop),
-        _ => run(&args),
+    let options = Options::parse();
+    let done = match (options.planted, options.life, options.bit) {
+        (Some(within), ..) => plant(&options, within),
+        (_, Some(life), _) => again(options.seed, life),
+        (.., Some(bit)) => flip(&options, bit),
+        _ => run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,64 +67,134 @@ fn main() -> ExitCode {
 }
 
 fn again(seed: u64, life: u64) -> Result<(), String> {
-    live(seed, life, Flaw::None, &mut Tally::default()).map_err(|violation| violation.to_string())
+    live(seed, life, Bug::None, &mut Tally::default()).map_err(|violation| violation.to_string())
 }
 
-fn run(args: &Args) -> Result<(), String> {
-    let Args { seed, .. } = *args;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let work = Work { seed, jobs: args.jobs.unwrap_or(cores).max(1) };
-    let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let bar = bar(args.cycles, "cycles");
-    let lived = live_all(work, args.cycles, Flaw::None, &|cycles| bar.inc(cycles));
-    bar.finish_and_clear();
-    let tally = lived.map_err(|violation| {
-        let life = violation.life;
-        format!("{violation}\nsee it again: cargo run --release -p dormouse-power -- --seed {seed} --life {life}")
-    })?;
-    let cycles_cpu = cpu_seconds() - cpu;
-    let bar = self::bar(args.flips, "flips");
-    let flipped = flip_all(work, args.flips, &|flips| bar.inc(flips));
-    bar.finish_and_clear();
-    let flips = flipped.map_err(|(bit, what)| {
-        format!("{what}\nsee it again: cargo run --release -p dormouse-power -- --seed {seed} --bit {bit}")
-    })?;
-    report(args, &tally, &flips, (begun.elapsed().as_secs_f64(), tally.cycles as f64 / cycles_cpu.max(0.01)));
+fn flip(options: &Options, bit: u64) -> Result<(), String> {
+    let image = if options.every_bit { Image::small(options.seed) } else { Image::new(options.seed) };
+    let mut tally = FlipTally::default();
+    image.flip(bit, &mut tally)?;
+    options.say(&format!("{tally:?}"));
     Ok(())
 }
 
-fn report(args: &Args, tally: &Tally, flips: &FlipTally, (seconds, speed): (f64, f64)) {
-    println!(
-        "{} cuts of the power in {} processes; {} of {} calls acknowledged, and all of them found; {} of {CUT_SPAN} places hit; {speed:.0} cycles per CPU second",
-        tally.cycles,
-        tally.processes,
-        tally.acknowledged,
-        tally.calls,
-        tally.covered()
-    );
-    println!(
-        "{} flips: {} harmless, {} told of, {} kept the store shut; none served",
-        flips.flips,
-        flips.harmless,
-        flips.told_of_one + flips.told_of_several,
-        flips.refused
-    );
-    if args.json {
-        let line = json!({
-            "seed": args.seed, "power": tally, "places": CUT_SPAN, "places_hit": tally.covered(), "flips": flips, "violations": 0,
-            "digest": format!("{:016x}", tally.digest), "seconds": seconds.round(), "cycles_per_cpu_second": speed.round(),
-        });
-        println!("{line}");
+impl Options {
+    fn work(&self) -> Work {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Work { seed: self.seed, jobs: self.jobs.unwrap_or(cores).max(1) }
+    }
+
+    fn say(&self, line: &str) {
+        if !self.json {
+            println!("{line}");
+        }
+    }
+
+    fn see_again(&self, how: &str) -> String {
+        format!("see it again: cargo run --release -p dormouse-power -- --seed {} {how}", self.seed)
     }
 }
 
-fn bar(length: u64, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-    let bar = ProgressBar::new(length).with_message(what);
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+fn plant(options: &Options, within: u64) -> Result<(), String> {
+    let bar = bar(ALL.len() as u64, "bugs");
+    let found = find_all(options.work(), within, &|| bar.inc(1));
+    bar.finish_and_clear();
+    let missed: Vec<&str> = found.iter().filter(|(_, what)| what.is_err()).map(|(name, _)| *name).collect();
+    for (name, what) in &found {
+        let first_line = |what: &str| what.lines().next().unwrap_or_default().chars().take(LINE).collect::<String>();
+        options.say(&match what {
+            Ok(what) => format!("{name}: found: {}", first_line(what)),
+            Err(None) => format!("{name}: not found within {within}"),
+            Err(Some(other)) => format!("{name}: not found within {within}, but this: {}", first_line(other)),
+        });
+    }
+    println!("{}", json!({ "planted": found.len(), "missed": missed }));
+    if missed.is_empty() { Ok(()) } else { Err(format!("these bugs were not found: {}", missed.join(", "))) }
 }
 
-/// CPU time of this process: Linux counts it in hundredths. Elsewhere 0.
+fn run(options: &Options) -> Result<(), String> {
+    let (begun, cpu) = (Instant::now(), cpu_seconds());
+    let tally = lives(options)?;
+    let (lived, flipping) = (cpu_seconds() - cpu, cpu_seconds());
+    let flips = flips(options)?;
+    report(options, &tally, &flips);
+    let speed = |count: u64, seconds: f64| (count as f64 / seconds.max(0.01)).round();
+    let mut line = json!({
+        "seed": options.seed, "power": tally, "places": CUT_SPAN, "places_hit": tally.covered(), "flips": flips,
+        "every_bit": options.every_bit, "violations": 0, "digest": format!("{:016x}", tally.digest),
+        "seconds": begun.elapsed().as_secs_f64().round(),
+    });
+    // Where the system says how much time of the processor it took.
+    if lived > 0.0 {
+        line["cycles_per_cpu_second"] = speed(tally.cycles, lived).into();
+        line["flips_per_cpu_second"] = speed(flips.flips, cpu_seconds() - flipping).into();
+    }
+    println!("{line}");
+    check_gaps(&tally)
+}
+
+fn lives(options: &Options) -> Result<Tally, String> {
+    let bar = bar(options.cycles, "cycles");
+    let lived = live_all(options.work(), options.cycles, Bug::None, &|cycles| bar.inc(cycles));
+    bar.finish_and_clear();
+    lived.map_err(|violation| format!("{violation}\n{}", options.see_again(&format!("--life {}", violation.life))))
+}
+
+fn flips(options: &Options) -> Result<FlipTally, String> {
+    let (work, small) = (options.work(), Image::small(options.seed).bits());
+    let (bits, every) = if options.every_bit { (small, " --every-bit") } else { (options.flips, "") };
+    let bar = bar(bits, "flips");
+    let step = |flips| bar.inc(flips);
+    let flipped = if options.every_bit { flip_every(work, &step) } else { flip_all(work, bits, &step) };
+    bar.finish_and_clear();
+    flipped.map_err(|(bit, what)| format!("{what}\n{}", options.see_again(&format!("--bit {bit}{every}"))))
+}
+
+fn report(options: &Options, tally: &Tally, flips: &FlipTally) {
+    let Tally { cycles, processes, calls, acknowledged, losses, .. } = tally;
+    options.say(&format!(
+        "{cycles} cuts of the power in {processes} processes; {acknowledged} of {calls} calls acknowledged, and all of them found; {} of {CUT_SPAN} places hit",
+        tally.covered()
+    ));
+    let counts = [
+        (losses.torn, "torn writes"),
+        (losses.lost, "lost writes that were not synced"),
+        (losses.reordered, "writes that arrived before an earlier one"),
+        (tally.kills, "kills in the middle of a write"),
+        (tally.failed_syncs, "failed syncs"),
+        (tally.failed_writes, "failed writes"),
+        (tally.full, "times without room"),
+        (tally.failed_opens, "processes that the disk kept from opening the store"),
+        (tally.appeared, "commits that were there though nobody had been told"),
+    ];
+    counts.iter().for_each(|(count, what)| options.say(&format!("{count:>9} {what}")));
+    let whole = if options.every_bit { ", every bit of a file" } else { "" };
+    options.say(&format!("{} flips{whole}; none served", flips.flips));
+    let counts = [
+        (flips.harmless, "harmless"),
+        (flips.told_of_one, "told of, of one actor"),
+        (flips.told_of_several, "told of, of several that share a page"),
+        (flips.refused, "kept the store shut"),
+        (flips.index_told, "changed what the index answers, and verify tells"),
+        (flips.index_mended, "of these, what verify --reindex mends"),
+        (flips.only_there, "changed a lease, a count of attempts or a bar of the activity, which nothing tells"),
+    ];
+    counts.iter().for_each(|(count, what)| options.say(&format!("{count:>9} {what}")));
+}
+
+/// A long run that never met one of its faults has shown less than it says.
+fn check_gaps(tally: &Tally) -> Result<(), String> {
+    let gaps = if tally.cycles < ENOUGH_CYCLES { Vec::new() } else { tally.gaps() };
+    if gaps.is_empty() { Ok(()) } else { Err(format!("in all of this there was not once: {}", gaps.join(", "))) }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(length: u64, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("a well-formed template");
+    ProgressBar::new(length).with_message(what).with_style(style)
+}
+
+/// Time of the processor that this process took: Linux counts it in hundredths of seconds. Elsewhere 0.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);

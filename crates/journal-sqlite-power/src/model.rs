@@ -27,7 +27,7 @@ pub(crate) struct State {
 }
 
 /// An actor, and the call to the store that is not answered yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Actor {
     pub(crate) address: Address,
     /// Where it surely stands.
@@ -114,6 +114,19 @@ impl Actor {
     /// Whether nothing is unanswered.
     pub(crate) fn is_idle(&self) -> bool {
         self.then.is_none()
+    }
+
+    /// What was asked for counts as done: a bug. How many commits there are in it.
+    pub(crate) fn take_for_done(&mut self) -> u64 {
+        let then = self.then.as_ref().expect("it was asked for");
+        let commits = then.records.len().saturating_sub(self.now.records.len());
+        self.now.clone_from(then);
+        commits as u64
+    }
+
+    /// A run that would come next, of an actor that is there and has no unanswered call.
+    pub(crate) fn next(mut self, rng: &mut Rng) -> Option<Run> {
+        (self.now.head.is_some() && self.then.is_none()).then(|| self.run(rng))
     }
 
     /// Draw the next call. One that `must_write` changes the disk.

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::{CUTS_PER_LIFE, Flaw, FlipTally, Image, Rng, Tally, Violation, live};
+use crate::{Bug, CUTS_PER_LIFE, FlipTally, Image, Rng, Tally, Violation, live};
 
 /// How much of what, from which seed.
 #[derive(Debug, Clone, Copy)]
@@ -23,11 +23,11 @@ pub struct Work {
 ///
 /// # Errors
 /// The violation of the first life that has one.
-pub fn live_all(work: Work, cycles: u64, flaw: Flaw, step: &(dyn Fn(u64) + Sync)) -> Result<Tally, Violation> {
+pub fn live_all(work: Work, cycles: u64, bug: Bug, step: &(dyn Fn(u64) + Sync)) -> Result<Tally, Violation> {
     let lives = cycles.div_ceil(CUTS_PER_LIFE);
     let mut whole = Tally::default();
     let tallies = all(work.jobs, lives, |life, tally: &mut Tally| {
-        let lived = live(work.seed, life, flaw, tally);
+        let lived = live(work.seed, life, bug, tally);
         step(CUTS_PER_LIFE);
         lived
     })?;
@@ -35,24 +35,44 @@ pub fn live_all(work: Work, cycles: u64, flaw: Flaw, step: &(dyn Fn(u64) + Sync)
     Ok(whole)
 }
 
-/// Flip so many bits drawn by chance, or each bit once if there are no more than that.
+/// Flip so many bits of the usual file, drawn by chance.
 ///
 /// # Errors
 /// The first bit after which something is served that nobody wrote, and what.
 pub fn flip_all(work: Work, flips: u64, step: &(dyn Fn(u64) + Sync)) -> Result<FlipTally, (u64, String)> {
     let bits = Image::new(work.seed).bits();
+    let bit = |nth| Rng::new(work.seed, &[nth]).below(bits);
+    flip_each(work, flips, &|| Image::new(work.seed), &bit, step)
+}
+
+/// Flip every bit of the small file.
+///
+/// # Errors
+/// As [`flip_all`].
+pub fn flip_every(work: Work, step: &(dyn Fn(u64) + Sync)) -> Result<FlipTally, (u64, String)> {
+    let bits = Image::small(work.seed).bits();
+    flip_each(work, bits, &|| Image::small(work.seed), &|nth| nth, step)
+}
+
+fn flip_each(
+    work: Work,
+    flips: u64,
+    image: &(dyn Fn() -> Image + Sync),
+    bit: &(dyn Fn(u64) -> u64 + Sync),
+    step: &(dyn Fn(u64) + Sync),
+) -> Result<FlipTally, (u64, String)> {
     let mut whole = FlipTally::default();
-    let tallies = all(work.jobs, flips.min(bits), |nth, (image, tally): &mut (Option<Image>, FlipTally)| {
-        let bit = if flips < bits { Rng::new(work.seed, &[nth]).below(bits) } else { nth };
+    let tallies = all(work.jobs, flips, |nth, (of_thread, tally): &mut (Option<Image>, FlipTally)| {
+        let bit = bit(nth);
         step(1);
-        image.get_or_insert_with(|| Image::new(work.seed)).flip(bit, tally).map_err(|what| (bit, what))
+        of_thread.get_or_insert_with(image).flip(bit, tally).map_err(|what| (bit, what))
     })?;
     tallies.into_iter().for_each(|(_, tally)| whole.add(&tally));
     Ok(whole)
 }
 
 /// Do each of so many on some thread; what each thread gathered, or the failure of the lowest number that has one.
-fn all<T: Default + Send, E: Send>(
+pub(crate) fn all<T: Default + Send, E: Send>(
     jobs: usize,
     count: u64,
     one: impl Fn(u64, &mut T) -> Result<(), E> + Sync,

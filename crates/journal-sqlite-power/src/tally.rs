@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    disk::{Act, Disk, Fault, Place, Stop},
+    disk::{Act, Disk, Fault, Losses, Place, Stop},
     life::CUT_SPAN,
 };
 
@@ -32,6 +32,9 @@ pub struct Tally {
     pub failed_writes: u64,
     /// Writes that found no room under a working store.
     pub full: u64,
+    /// What cuts did to writes that were not synced.
+    #[serde(flatten)]
+    pub losses: Losses,
     /// Cuts by the operation that they hit, counted from the boot.
     #[serde(skip)]
     pub cut_at: BTreeMap<u64, u64>,
@@ -52,6 +55,7 @@ impl Tally {
     }
 
     pub(crate) fn cuts_by_place(&mut self, disk: &Disk) {
+        self.losses.add(disk.losses());
         for ((place, act), times) in disk.cuts() {
             *self.cuts.entry(name(place, act)).or_default() += times;
         }
@@ -71,6 +75,30 @@ impl Tally {
         }
     }
 
+    /// What was not met, though each should be in two thousand cycles: a run that left it out has shown less than it says.
+    pub fn gaps(&self) -> Vec<&'static str> {
+        let Self { kills, failed_syncs, failed_writes, full, failed_opens, losses, .. } = self;
+        let times = [
+            ("a kill", *kills),
+            ("a failed sync", *failed_syncs),
+            ("a failed write", *failed_writes),
+            ("a full disk", *full),
+            ("a store that does not open", *failed_opens),
+            ("a commit that appeared", self.appeared),
+            ("a write that was lost", losses.lost),
+            ("a torn write", losses.torn),
+            ("writes in another order", losses.reordered),
+            ("a cut at each place", self.covered() / CUT_SPAN),
+        ];
+        let never = times.into_iter().filter(|(_, times)| *times == 0).map(|(what, _)| what);
+        let cut = |what: &&str| !self.cuts.contains_key(*what);
+        never
+            .chain(
+                ["wal write", "wal sync", "database write", "database sync", "directory sync"].into_iter().filter(cut),
+            )
+            .collect()
+    }
+
     /// How many of the operations at which the power may be cut were hit.
     pub fn covered(&self) -> u64 {
         (0..CUT_SPAN).filter(|at| self.cut_at.contains_key(at)).count() as u64
@@ -88,6 +116,7 @@ impl Tally {
         self.failed_syncs += other.failed_syncs;
         self.failed_writes += other.failed_writes;
         self.full += other.full;
+        self.losses.add(other.losses);
         other.cut_at.into_iter().for_each(|(at, times)| *self.cut_at.entry(at).or_default() += times);
         other.cuts.into_iter().for_each(|(what, times)| *self.cuts.entry(what).or_default() += times);
         self.digest = self.digest.wrapping_add(other.digest);

@@ -3,6 +3,8 @@
 //! A cut keeps any of the changes since the last sync, in any order, tears one of them at a sector, and loses the rest. That is more than a
 //! disk under a page cache can do, and no less.
 
+use serde::Serialize;
+
 use crate::rng::Rng;
 
 /// Disks write whole sectors of this size at once: of a torn write each is the old one or the new one. What SQLite is told may be more.
@@ -10,6 +12,26 @@ const SECTOR: usize = 512;
 
 /// What the system may drop from its cache on its own.
 const CACHE_PAGE: usize = 4096;
+
+/// What cuts of the power did to writes that were not synced.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Losses {
+    /// Lost wholly.
+    pub lost: u64,
+    /// Of which some sectors arrived.
+    pub torn: u64,
+    /// That arrived before one that was made earlier.
+    pub reordered: u64,
+}
+
+impl Losses {
+    /// Both together.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.torn += other.torn;
+        self.reordered += other.reordered;
+    }
+}
 
 /// A file's bytes.
 #[derive(Debug, Clone, Default)]
@@ -116,14 +138,18 @@ impl Content {
         }
     }
 
-    pub(super) fn cut(&mut self, rng: &mut Rng) {
-        let mut pending = std::mem::take(&mut self.pending);
+    pub(super) fn cut(&mut self, rng: &mut Rng, losses: &mut Losses) {
+        let mut pending: Vec<(usize, Change)> = std::mem::take(&mut self.pending).into_iter().enumerate().collect();
+        let made = pending.len();
         rng.shuffle(&mut pending);
         // From almost none to almost all, so that both ends are seen often.
         let often = rng.below(101);
         pending.retain(|_| rng.percent(often));
         let torn = (!pending.is_empty()).then(|| rng.index(pending.len()));
-        for (nth, change) in pending.iter().enumerate() {
+        losses.lost += (made - pending.len()) as u64;
+        losses.torn += u64::from(torn.is_some());
+        losses.reordered += pending.windows(2).filter(|two| two[0].0 > two[1].0).count() as u64;
+        for (nth, (_, change)) in pending.iter().enumerate() {
             if Some(nth) == torn {
                 change.apply_torn(&mut self.durable, rng);
             } else {
@@ -148,7 +174,7 @@ mod tests {
             content.sync();
             content.write(1024, &[2; 1024]);
             content.write(0, &[3; 512]);
-            content.cut(&mut Rng::new(seed, &[]));
+            content.cut(&mut Rng::new(seed, &[]), &mut Losses::default());
             assert_eq!(content.cached()[512..1024], [1; 512], "nobody wrote here since the sync");
             let sector = |at: usize| content.cached().get(at).copied();
             outcomes.insert([sector(0), sector(1024), sector(1536)]);
@@ -173,7 +199,7 @@ mod tests {
             content.fail_sync(&mut rng);
             assert_eq!(content.cached(), [1; 512], "readers still see it");
             content.sync();
-            content.cut(&mut rng);
+            content.cut(&mut rng, &mut Losses::default());
             lost += u32::from(content.cached().is_empty());
         }
         assert!((10..40).contains(&lost), "{lost}");

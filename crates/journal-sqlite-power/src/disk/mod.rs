@@ -15,6 +15,7 @@ use std::{
 };
 
 use content::Content;
+pub use content::Losses;
 use locks::{Holder, Holders};
 pub(crate) use plan::{Act, Fault, Place, Plan, Stop};
 pub use plan::{Device, Flaw};
@@ -71,6 +72,7 @@ struct State {
     fault: Option<Fault>,
     digest: u64,
     cuts: BTreeMap<(Place, Act), u64>,
+    losses: Losses,
     is_lockstep: bool,
     stopped: Option<Stop>,
 }
@@ -127,6 +129,7 @@ impl Disk {
             fault: None,
             digest: 0xcbf2_9ce4_8422_2325,
             cuts: BTreeMap::new(),
+            losses: Losses::default(),
             is_lockstep: false,
             stopped: None,
         };
@@ -192,6 +195,11 @@ impl Disk {
     /// What was going on when the power was cut, and how often.
     pub(crate) fn cuts(&self) -> BTreeMap<(Place, Act), u64> {
         self.state().cuts.clone()
+    }
+
+    /// What cuts of the power did to writes.
+    pub(crate) fn losses(&self) -> Losses {
+        self.state().losses
     }
 
     /// Put a file on the disk.
@@ -276,8 +284,13 @@ impl Disk {
                 state.cut();
             }
         }
+        let is_quiet = stop == Stop::Fault(Fault::Sync) && state.device.flaw == Flaw::QuietSync;
         self.stop(state, stop);
-        Err(if matches!(stop, Stop::Fault(Fault::Full(_))) { Failed::Full } else { Failed::Io })
+        match stop {
+            Stop::Fault(_) if is_quiet => Ok(()),
+            Stop::Fault(Fault::Full(_)) => Err(Failed::Full),
+            _ => Err(Failed::Io),
+        }
     }
 
     pub(crate) fn exists(&self, name: &str) -> Result<bool, Failed> {
@@ -447,8 +460,8 @@ impl State {
         self.names.clone_from(&self.durable_names);
         let kept: Vec<Inode> = self.names.values().copied().collect();
         self.files.retain(|inode, _| kept.contains(inode));
-        let rng = &mut self.rng;
-        self.files.values_mut().for_each(|file| file.cut(rng));
+        let Self { rng, losses, .. } = self;
+        self.files.values_mut().for_each(|file| file.cut(rng, losses));
         self.kill();
         self.has_power = false;
     }
@@ -490,7 +503,7 @@ impl OpenFile {
         let lies = match self.disk.device().flaw {
             Flaw::UnsyncedWal => self.place == Place::Wal,
             Flaw::UnsyncedAll => true,
-            Flaw::None | Flaw::Claims => false,
+            Flaw::None | Flaw::Claims | Flaw::QuietSync => false,
         };
         let sync = |state: &mut State| {
             if !lies {

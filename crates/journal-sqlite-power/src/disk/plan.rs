@@ -28,6 +28,8 @@ pub enum Flaw {
     UnsyncedAll,
     /// It claims that writes are atomic and in order, and they are not: SQLite then leaves syncs out.
     Claims,
+    /// A sync that fails is said to have worked.
+    QuietSync,
 }
 
 /// What goes wrong from one boot to the next.
