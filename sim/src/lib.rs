@@ -15,6 +15,7 @@ pub mod disk;
 pub mod entropy;
 pub mod faults;
 pub mod hosts;
+pub mod kept;
 pub mod net;
 pub mod node;
 mod play;

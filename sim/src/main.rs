@@ -41,7 +41,7 @@ struct Options {
     /// What does not go wrong, by the names that the report has.
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
-    /// Plant each bug in turn instead, and see that it is found within this many seeds.
+    /// Plant each bug in turn instead, and see that it is found within this many seeds; and play the seeds that are kept.
     #[arg(long)]
     planted: Option<u64>,
 }
