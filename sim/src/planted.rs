@@ -72,7 +72,9 @@ fn play_kept() -> Vec<&'static str> {
 fn find(bug: Bug, within: u64) -> Option<(u64, String)> {
     (1..=within).find_map(|seed| {
         let setup = Setup { bug: Some(bug), ..Setup::new(seed) };
-        let report = twice(&setup, apart(&setup));
+        let report = apart(&setup);
+        // Only what makes a trace another one is seen by playing twice.
+        let report = if bug == Bug::RealRandomness { twice(&setup, report) } else { report };
         let is_it = |violation: &&String| violation.starts_with(breaks(bug));
         report.violations.iter().find(is_it).map(|violation| (seed, violation.chars().take(120).collect()))
     })
