@@ -11,7 +11,7 @@ CYCLES ?= 100000
 FLIPS ?= 100000
 MINUTES ?= 5
 
-.PHONY: help demo test check web generate rust-test web-test e2e sim fuzz conformance bench pictures tools clean
+.PHONY: help demo test check web generate rust-test web-test e2e sim chaos fuzz conformance bench pictures tools clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,7 @@ test: tools web ## Run every check and test
 	npm test --prefix web/tools
 	$(MAKE) --no-print-directory sim CYCLES=2000 FLIPS=2000
 	$(MAKE) --no-print-directory conformance
+	cargo run --locked -p dormouse-chaos -- all --small
 	$(MAKE) --no-print-directory e2e
 
 check: tools ## The fast loop: formatting, lints, unit tests
@@ -77,6 +78,10 @@ conformance: web ## Let others' suites test WebSockets and the OpenAPI document 
 	cargo build --locked --workspace --examples
 	cargo build --locked -p arcade
 	tools/conformance/run $(API_SECONDS)
+
+chaos: tools web ## Kill, stop, fill and flood real processes beside real clients (20 minutes; ARGS="crowd --loris 1000" for a part)
+	cargo build --release --locked -p arcade
+	cargo run --release --locked -p dormouse-chaos -- $(or $(ARGS),all)
 
 bench: tools web ## Measure speed and memory beside raw baselines on this machine
 	cargo build --release --locked -p dormouse-bench

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::socket::connect_tcp;
 
 /// A client of the HTTP API, with the token of the guest that it last became.
-pub(super) struct Http {
+pub struct Http {
     stream: TcpStream,
     port: u16,
     token: Option<String>,
@@ -19,12 +19,18 @@ pub(super) struct Http {
 
 impl Http {
     /// Connects, as nobody yet.
-    pub(super) async fn open(port: u16, source: Ipv4Addr) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the server does not take the connection.
+    pub async fn open(port: u16, source: Ipv4Addr) -> io::Result<Self> {
         Ok(Self { stream: connect_tcp(port, source).await?, port, token: None, inbox: Vec::new() })
     }
 
     /// Becomes a new guest, whose token is returned.
-    pub(super) async fn guest(&mut self) -> io::Result<String> {
+    ///
+    /// # Errors
+    /// If the server refuses it or goes away.
+    pub async fn guest(&mut self) -> io::Result<String> {
         self.token = None;
         let answer = self.json("POST", "/v1/guest", "{}").await?;
         let token = answer["token"].as_str().ok_or(ErrorKind::InvalidData)?.to_owned();
@@ -39,7 +45,23 @@ impl Http {
     }
 
     /// Sends a request and returns the answer's JSON, or an error that says what the server said.
-    pub(super) async fn json(&mut self, method: &str, path: &str, body: &str) -> io::Result<Value> {
+    ///
+    /// # Errors
+    /// If the server refuses it or goes away.
+    pub async fn json(&mut self, method: &str, path: &str, body: &str) -> io::Result<Value> {
+        let (status, said) = self.ask(method, path, body).await?;
+        if !(200..300).contains(&status) {
+            let said = String::from_utf8_lossy(&said);
+            return Err(io::Error::other(format!("{method} {path}: {status} {said}")));
+        }
+        Ok(serde_json::from_slice(&said)?)
+    }
+
+    /// Sends a request and returns status and body, whatever they are.
+    ///
+    /// # Errors
+    /// If the server goes away.
+    pub async fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
         let bearer = self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{bearer}\r\n{body}",
@@ -47,12 +69,7 @@ impl Http {
             body.len(),
         );
         self.stream.write_all(request.as_bytes()).await?;
-        let (status, body) = self.answer().await?;
-        if !(200..300).contains(&status) {
-            let said = String::from_utf8_lossy(&body);
-            return Err(io::Error::other(format!("{method} {path}: {status} {said}")));
-        }
-        Ok(serde_json::from_slice(&body)?)
+        self.answer().await
     }
 
     async fn answer(&mut self) -> io::Result<(u16, Vec<u8>)> {

@@ -24,9 +24,12 @@ pub use fan::{FanOut, fan_out};
 pub use fill::{Progress, fill};
 pub use first::{First, first_answers};
 pub use games::{Games, Pace, games};
+pub use http::Http;
 pub use live::live;
 pub use load::{Load, load};
 pub use report::{
     Busy, FanReport, FillReport, FirstReport, GamesReport, Latency, Limit, LoadReport, MemoryReport, StormReport,
 };
-pub use session::Target;
+pub use scan::{Fields, number, text};
+pub use session::{Target, source};
+pub use socket::{Socket, connect_tcp};

@@ -6,13 +6,14 @@
 use memchr::memchr2;
 
 /// The fields of an object, as written: strings keep their quotes.
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Self {
+    /// Of the object that `text` is.
+    pub fn of(text: &'a [u8]) -> Self {
         let mut fields = Self { text, at: 0 };
         fields.space();
         // Anything but an object has no fields.
@@ -108,7 +109,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// The number that `value` is.
-pub(super) fn number(value: &[u8]) -> Option<u64> {
+pub fn number(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 19 {
         return None;
     }
@@ -116,7 +117,7 @@ pub(super) fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// The text that `value` is, if it is a string without escapes; ids, positions and etags have none.
-pub(super) fn text(value: &[u8]) -> Option<&str> {
+pub fn text(value: &[u8]) -> Option<&str> {
     let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inner.contains(&b'\\') { None } else { str::from_utf8(inner).ok() }
 }

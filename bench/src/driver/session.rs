@@ -21,7 +21,8 @@ pub struct Target {
 const SOURCES: usize = 64;
 
 /// Where client number `index` comes from.
-pub(super) fn source(index: usize) -> Ipv4Addr {
+#[must_use]
+pub fn source(index: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 1, 1 + (index % SOURCES) as u8)
 }
 

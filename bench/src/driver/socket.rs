@@ -15,7 +15,7 @@ const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
 /// One connection, with what was read and not yet looked at, and what waits for a flush.
-pub(super) struct Socket {
+pub struct Socket {
     stream: TcpStream,
     inbox: Vec<u8>,
     start: usize,
@@ -23,7 +23,10 @@ pub(super) struct Socket {
 }
 
 /// A TCP connection to `port` of this machine, from this loopback address.
-pub(super) async fn connect_tcp(port: u16, source: Ipv4Addr) -> io::Result<TcpStream> {
+///
+/// # Errors
+/// If nobody listens there, or the address has no port left.
+pub async fn connect_tcp(port: u16, source: Ipv4Addr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((source, 0)))?;
     let stream = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
@@ -33,8 +36,19 @@ pub(super) async fn connect_tcp(port: u16, source: Ipv4Addr) -> io::Result<TcpSt
 
 impl Socket {
     /// Connects and upgrades.
-    pub(super) async fn open(port: u16, source: Ipv4Addr, path: &str, protocol: &str) -> io::Result<Self> {
-        let mut stream = connect_tcp(port, source).await?;
+    ///
+    /// # Errors
+    /// If the server does not take the connection, or does not upgrade it.
+    pub async fn open(port: u16, source: Ipv4Addr, path: &str, protocol: &str) -> io::Result<Self> {
+        Self::over(connect_tcp(port, source).await?, path, protocol).await
+    }
+
+    /// Upgrades a connection.
+    ///
+    /// # Errors
+    /// If the server does not.
+    pub async fn over(mut stream: TcpStream, path: &str, protocol: &str) -> io::Result<Self> {
+        let port = stream.peer_addr()?.port();
         let protocol = match protocol {
             "" => String::new(),
             name => format!("Sec-WebSocket-Protocol: {name}\r\n"),
@@ -66,7 +80,7 @@ impl Socket {
     }
 
     /// Puts a text frame before the next flush.
-    pub(super) fn feed(&mut self, text: &[u8]) {
+    pub fn feed(&mut self, text: &[u8]) {
         self.frame(TEXT, text);
     }
 
@@ -85,7 +99,10 @@ impl Socket {
     }
 
     /// Sends all that was fed, in one write if the kernel takes it.
-    pub(super) async fn flush(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn flush(&mut self) -> io::Result<()> {
         if !self.outbox.is_empty() {
             self.stream.write_all(&self.outbox).await?;
             self.outbox.clear();
@@ -93,8 +110,37 @@ impl Socket {
         Ok(())
     }
 
+    /// Sends what the kernel takes now of all that was fed.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub fn try_flush(&mut self) -> io::Result<()> {
+        while !self.outbox.is_empty() {
+            match self.stream.try_write(&self.outbox) {
+                Ok(written) => drop(self.outbox.drain(..written)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that were fed and that the kernel has not taken.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// The connection itself, for whoever sends what is no frame.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
     /// Waits until the server has sent something more.
-    pub(super) async fn read(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn read(&mut self) -> io::Result<()> {
         self.inbox.drain(..self.start);
         self.start = 0;
         self.inbox.reserve(READ_BYTES);
@@ -105,7 +151,11 @@ impl Socket {
     }
 
     /// The next whole frame of what was read.
-    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    ///
+    /// # Errors
+    /// If the server closed the connection, or sent what is no text.
+    #[allow(clippy::should_implement_trait)] // It lends.
+    pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         loop {
             let Some((head, from, to)) = whole_frame(&self.inbox[self.start..]) else { return Ok(None) };
             let (from, to) = (self.start + from, self.start + to);
@@ -124,7 +174,10 @@ impl Socket {
     }
 
     /// Goes without a word, as a client does whose network is gone: a reset, no closing handshake, no port that lingers.
-    pub(super) fn kill(self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub fn kill(self) -> io::Result<()> {
         self.stream.set_zero_linger()
     }
 }

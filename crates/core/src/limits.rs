@@ -113,6 +113,9 @@ limits! {
     CONNECTION_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
     /// Frames that wait for one connection; the next closes it with `too_slow`. From half of them it is crowded.
     CONNECTION_QUEUE_FRAMES_MAX: usize = 4096;
+    /// What the system may keep of what was written to one connection and not taken. By itself it would keep up to 4 MB for each, and a few
+    /// hundred readers that stop would use up what it has for all connections.
+    SEND_BUFFER_BYTES: u32 = 64 * 1024;
     /// A connection that takes not one byte of what waits for this long is gone.
     WRITE_STALL_MAX: Duration = Duration::from_secs(20);
     /// Frames handed to the socket before one flush.

@@ -228,7 +228,8 @@ pub(crate) struct Schema {
 fn start_log(json: bool) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_env("DORMOUSE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written is lost: to say so on the same standard error panics, in the middle of whatever wrote it.
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A log that somebody started before, such as a test's, stays.
     let _ = if json {
         builder.json().try_init()

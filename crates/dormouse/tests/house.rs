@@ -24,8 +24,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("todo", &["dormouse"]),
     ("liap-tui", &["dormouse"]),
     ("arcade", &["dormouse", "liap-tui", "todo"]),
-    // Anything; nothing uses it.
+    // Anything; nothing that is shipped uses them.
     ("dormouse-bench", &["*"]),
+    ("dormouse-chaos", &["*"]),
     ("dormouse-fuzz", &["*"]),
     ("dormouse-sim", &["*"]),
     ("dormouse-power", &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine"]),

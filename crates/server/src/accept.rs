@@ -43,6 +43,8 @@ const BUFFER: usize = limits::HEAD_BYTES_MAX;
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
+    // Those that are accepted have it from here.
+    socket.set_send_buffer_size(limits::SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -155,4 +157,32 @@ fn answer(status: &str, failure: &Failure) -> String {
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\nretry-after: {wait}\r\n\
          content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// What the peer's side takes without reading, at most.
+    const RECEIVE_BYTES: usize = 64 * 1024;
+
+    #[tokio::test]
+    async fn the_system_keeps_little_for_a_peer_that_reads_nothing() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let peer = TcpSocket::new_v4().unwrap();
+        peer.set_recv_buffer_size(4 * 1024).unwrap();
+        let peer = peer.connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.writable().await.unwrap();
+        let mut taken = 0;
+        while let Ok(written) = stream.try_write(&[0; 16 * 1024]) {
+            taken += written;
+        }
+        // Systems count their own bookkeeping too, and grant up to twice as much for it.
+        let most = 2 * limits::SEND_BUFFER_BYTES as usize + RECEIVE_BYTES;
+        assert!(taken > 0 && taken <= most, "{taken} bytes wait");
+        drop(peer);
+    }
 }

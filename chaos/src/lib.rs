@@ -1,0 +1,62 @@
+//! The real binary as real processes, under load by real clients, while it is killed, stopped, filled and flooded.
+//!
+//! Each module is one experiment. It begins a host of its own in a fresh folder, does harm, and then holds what the journal has against
+//! what every client was promised. Absent: anything that runs inside the host; what goes wrong there is `sim/`.
+
+pub mod crowd;
+pub mod disk;
+mod host;
+pub mod kill;
+mod line;
+pub mod overload;
+mod renames;
+mod report;
+pub mod two;
+
+pub use report::{Bar, Bound, Broken, Report};
+
+use std::time::Duration;
+
+use dormouse_client::{Client, ClientOptions, Status};
+
+/// How long anything that should happen may take on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The same numbers for the same seed: splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+/// A client that is soon back after its host was away.
+fn client(url: &str) -> Result<Client, Broken> {
+    Ok(Client::new(ClientOptions::new(url).max_delay(Duration::from_millis(250)))?)
+}
+
+/// Until each of these has its line again.
+async fn all_live<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), Broken> {
+    for client in clients {
+        let mut status = client.status();
+        let live = tokio::time::timeout(PATIENCE, status.wait_for(|status| *status == Status::Live)).await;
+        if !matches!(live, Ok(Ok(_))) {
+            return Err(Broken(format!("a client is not live again: {:?}", client.error())));
+        }
+    }
+    Ok(())
+}
+
+/// For experiments whose clients are whole ones; floods have one thread.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
