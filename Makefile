@@ -79,7 +79,7 @@ conformance: web ## Let others' suites test WebSockets and the OpenAPI document 
 	cargo build --locked -p arcade
 	tools/conformance/run $(API_SECONDS)
 
-chaos: tools web ## Kill, stop, fill and flood real processes beside real clients (20 minutes; ARGS="crowd --loris 1000" for a part)
+chaos: tools web ## Kill, stop, fill and flood real processes beside real clients in full (ARGS="crowd --loris 1000" for a part)
 	cargo build --release --locked -p arcade
 	cargo run --release --locked -p dormouse-chaos -- $(or $(ARGS),all)
 

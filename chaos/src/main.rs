@@ -42,7 +42,7 @@ enum Experiment {
     Crowd(CrowdArgs),
     /// All of them, one after another.
     All {
-        /// A share of each that takes about a minute in all, for every change.
+        /// A small share of each, for every change.
         #[arg(long)]
         small: bool,
     },
