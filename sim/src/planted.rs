@@ -51,7 +51,10 @@ pub(crate) fn find_all(within: u64) -> ExitCode {
         }
     }
     let found_again = play_kept();
-    println!("{}", json!({ "planted": Bug::ALL.len(), "missed": missed, "kept": kept().count(), "again": found_again }));
+    println!(
+        "{}",
+        json!({ "planted": Bug::ALL.len(), "missed": missed, "kept": kept().count(), "again": found_again })
+    );
     if missed.is_empty() && found_again.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
