@@ -48,16 +48,15 @@ impl Line {
         socket.feed(format!(r#"{{"action":"hello","token":"{token}"}}"#).as_bytes());
         socket.flush().await?;
         loop {
-            while let Some(frame) = socket.next()? {
-                match field(frame, b"type") {
-                    Some("welcome") => {
-                        let outbox = field(frame, b"outbox").ok_or(ErrorKind::InvalidData)?.to_owned();
-                        return Ok(Self { socket, outbox, list: list.to_owned() });
-                    }
-                    _ => return Err(io::Error::other(String::from_utf8_lossy(frame).into_owned())),
-                }
+            let Some(frame) = socket.next()? else {
+                socket.read().await?;
+                continue;
+            };
+            if field(frame, b"type") != Some("welcome") {
+                return Err(io::Error::other(String::from_utf8_lossy(frame).into_owned()));
             }
-            socket.read().await?;
+            let outbox = field(frame, b"outbox").ok_or(ErrorKind::InvalidData)?.to_owned();
+            return Ok(Self { socket, outbox, list: list.to_owned() });
         }
     }
 

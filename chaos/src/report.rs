@@ -109,6 +109,14 @@ impl Report {
         self.bars.push(Bar { name, value, bound });
     }
 
+    /// A time, which is judged only where there is a bound.
+    pub(crate) fn time(&mut self, name: &'static str, value: f64, bound: Option<Bound>) {
+        match bound {
+            Some(bound) => self.bar(name, value, bound),
+            None => self.measured(name, value),
+        }
+    }
+
     pub(crate) fn skip(&mut self, why: impl Into<String>) {
         self.skipped = Some(why.into());
     }
