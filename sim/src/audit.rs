@@ -115,7 +115,12 @@ impl Audit {
         }
     }
 
-    /// An older copy was restored, or an epoch raised: what is not there any more is lost, and everything else is as it was.
+    /// The epoch of this actor was raised; its commits stay what they are.
+    pub fn fenced(&mut self, address: &Address) {
+        self.stories.entry(address.clone()).and_modify(|story| story.fences += 1);
+    }
+
+    /// An older copy was restored: what is not there any more is lost, and everything else is as it was.
     pub async fn restored(&mut self, store: &MemoryStore, latest: Time) {
         for (address, story) in &mut self.stories {
             let before = std::mem::take(story);

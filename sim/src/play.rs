@@ -352,8 +352,9 @@ impl Stage {
     /// The epoch of some actor is raised, as after a move to another store.
     pub async fn fence(&mut self) -> bool {
         let address = self.chance.one_of(&addresses()).clone();
+        self.audit.step(&self.hosts.store, self.latest()).await;
         self.raise_epoch(&address).await;
-        self.audit.restored(&self.hosts.store, self.latest()).await;
+        self.audit.fenced(&address);
         true
     }
 

@@ -211,9 +211,7 @@ impl Owner {
         again.extend(std::mem::take(&mut self.next).items);
         again.append(&mut self.waiting);
         if let Err(failure) = self.reload().await {
-            again.into_iter().for_each(|item| refuse(item.question().0, &self.actor, &failure));
-            self.broken = Some(failure);
-            return;
+            return self.give_up(again, failure);
         }
         for item in again {
             match item.question() {
@@ -226,6 +224,13 @@ impl Owner {
                 (message, tries) => self.answer(message, tries + 1),
             }
         }
+    }
+
+    /// There is no state to decide on: these are refused, and so is everything else once what is in flight has landed.
+    fn give_up(&mut self, items: impl IntoIterator<Item = Item>, failure: Failure) {
+        let waiting = std::mem::take(&mut self.waiting).into_iter().chain(std::mem::take(&mut self.unconfirmed));
+        items.into_iter().chain(waiting).for_each(|item| refuse(item.question().0, &self.actor, &failure));
+        self.broken = Some(failure);
     }
 
     /// Nobody would ask again for who came or went; wakes come again by themselves.
@@ -278,16 +283,20 @@ impl Owner {
         let fold = |machine: &mut Machine, records: &[Arc<[u8]>]| {
             records.iter().try_for_each(|record| machine.apply(record)).is_ok()
         };
-        let loaded = load(&*self.shared.journal, &self.kind, &self.address, LoadOptions::default()).await;
+        let mut machine = match load(&*self.shared.journal, &self.kind, &self.address, LoadOptions::default()).await {
+            Ok(machine) => machine,
+            Err(error) => {
+                self.shared.note_load_error(&self.address, &error);
+                let items = std::mem::take(&mut self.next).items;
+                return self.give_up(items, error.failure());
+            }
+        };
         let in_flight = self.in_flight.as_ref().map(|in_flight| &in_flight.run);
         // What the next run builds on. A run in flight of before the state was read back lies behind it.
         let base = in_flight.map(|run| run.head).filter(|head| head.seq > self.durable.seq).unwrap_or(self.durable);
-        let rebuilt = loaded.ok().and_then(|mut machine| {
-            if let Some(run) = in_flight.filter(|run| run.expected == machine.head()) {
-                fold(&mut machine, &run.records).then_some(())?;
-            }
-            (machine.head() == base && fold(&mut machine, self.next.records())).then_some(machine)
-        });
+        let follows = in_flight.filter(|run| run.expected == machine.head());
+        let is_there = follows.is_none_or(|run| fold(&mut machine, &run.records)) && machine.head() == base;
+        let rebuilt = (is_there && fold(&mut machine, self.next.records())).then_some(machine);
         match rebuilt {
             Some(mut machine) => {
                 machine.settle();
