@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::{
     Bound, Broken, PATIENCE, Report,
     host::{Host, Place},
-    renames::{Load, check},
+    renames::{Load, settle},
     report::hold,
 };
 
@@ -173,10 +173,7 @@ impl DiskFull {
         }
         let accepted = load.accepted();
         let (lists, promises) = load.finish().await?;
-        let found = check(place.port, &lists, &promises).await?;
-        host.drain()?;
-        let verified = place.verify()?;
-        hold(verified == found, || format!("the journal holds {verified} commits and the clients found {found}"))?;
+        settle(&place, host, &lists, &promises).await?;
         report.figure("rounds", self.rounds);
         report.figure("acknowledged", accepted);
         report.figure("refused_with_1503", counts.refused);

@@ -18,25 +18,17 @@ pub use report::{Bar, Bound, Broken, Report};
 use std::time::Duration;
 
 use dormouse_client::{Client, ClientOptions, Status};
+use dormouse_core::{Dice, Seed};
+use tokio::task::LocalSet;
 
 /// How long anything that should happen may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The same numbers for the same seed: splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
+/// The dice of this seed.
+fn dice(seed: u64) -> Dice {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    Seed(bytes).dice()
 }
 
 /// A client that is soon back after its host was away.
@@ -56,7 +48,13 @@ async fn all_live<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), B
     Ok(())
 }
 
-/// For experiments whose clients are whole ones; floods have one thread.
+/// For experiments whose clients are whole ones.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// For floods, whose clients share one thread.
+fn flood<T>(play: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, play)
 }

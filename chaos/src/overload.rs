@@ -22,7 +22,7 @@ use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::{
-    task::{JoinSet, LocalSet},
+    task::JoinSet,
     time::{interval, sleep, timeout},
 };
 
@@ -30,7 +30,7 @@ use crate::{
     Bound, Broken, PATIENCE, Report,
     host::Place,
     line::{Heard, Line},
-    renames::{Promise, check},
+    renames::{Promise, settle},
 };
 
 /// Arrivals of this long go out together; they are timed from when each was due.
@@ -106,8 +106,7 @@ impl Overload {
     pub fn run(&self, bar: &ProgressBar) -> Report {
         Report::of("overload", |report| {
             raise_open_files()?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            LocalSet::new().block_on(&runtime, self.play(bar, report))
+            crate::flood(self.play(bar, report))
         })
     }
 
@@ -133,9 +132,7 @@ impl Overload {
         host.kill()?;
         let host = place.start()?;
         let promises = std::mem::take(&mut *promises.borrow_mut());
-        check(place.port, &lists, &promises).await?;
-        host.drain()?;
-        place.verify()?;
+        settle(&place, host, &lists, &promises).await?;
         report.figure("acknowledged", promises.len());
         self.tell(report, &peak, &flood);
         tell_memory(report, before, &samples, after);

@@ -15,7 +15,11 @@ use dormouse_client::{Client, Handle};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::{Broken, PATIENCE, client, report::hold};
+use crate::{
+    Broken, PATIENCE, client,
+    host::{Host, Place},
+    report::hold,
+};
 
 /// Events of one page, as many as there may be.
 const PAGE: usize = dormouse_core::limits::EVENTS_PAGE_MAX;
@@ -134,6 +138,14 @@ pub(crate) async fn check(port: u16, lists: &[String], promises: &[Promise]) -> 
         })?;
     }
     Ok(histories.iter().map(|history| history.len() as u64).sum())
+}
+
+/// The host has these lists and nothing else: every promise is kept, and every hash chain of its journal whole. It ends with that.
+pub(crate) async fn settle(place: &Place, host: Host, lists: &[String], promises: &[Promise]) -> Result<(), Broken> {
+    let found = check(place.port, lists, promises).await?;
+    host.drain()?;
+    let verified = place.verify()?;
+    hold(verified == found, || format!("the journal holds {verified} commits and the clients found {found}"))
 }
 
 /// The number that each commit gave the list; the first gave none.

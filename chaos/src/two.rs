@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use crate::{
     Bound, Broken, PATIENCE, Report, all_live,
     host::{Host, Place},
-    renames::{Load, check},
+    renames::{Load, settle},
     report::hold,
 };
 
@@ -65,10 +65,7 @@ impl Two {
         }
         let accepted = load.accepted();
         let (lists, promises) = load.finish().await?;
-        let found = check(place.port, &lists, &promises).await?;
-        host.drain()?;
-        let verified = place.verify()?;
-        hold(verified == found, || format!("the journal holds {verified} commits and the clients found {found}"))?;
+        settle(&place, host, &lists, &promises).await?;
         report.figure("acknowledged", accepted);
         report.figure("refused_beside_one_that_runs", counts.refused_beside_running);
         report.figure("refused_beside_one_that_is_stopped", counts.refused_beside_stopped);

@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Broken, PATIENCE, Random};
+use crate::{Broken, PATIENCE, dice};
 
 /// Between two bytes.
 const DRIP: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ impl Lorises {
 }
 
 async fn again_and_again(port: u16, index: usize, shared: Rc<Shared>) {
-    let mut random = Random(index as u64);
+    let mut random = dice(index as u64);
     sleep(Duration::from_millis(random.below(ARRIVAL_MS))).await;
     while !shared.over.get() {
         let since = Instant::now();

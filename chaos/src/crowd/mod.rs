@@ -16,10 +16,7 @@ use std::{
 use dormouse_bench::machine::{pss_kib, raise_open_files};
 use dormouse_core::limits::{CONNECTIONS_MAX, HANDSHAKE, LINGER, WRITE_STALL_MAX};
 use indicatif::ProgressBar;
-use tokio::{
-    task::LocalSet,
-    time::{interval, sleep},
-};
+use tokio::time::{interval, sleep};
 
 use crate::{
     Bound, Broken, Report,
@@ -72,8 +69,7 @@ impl Crowd {
             })?;
             raise_open_files()?;
             enough_files(all)?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            LocalSet::new().block_on(&runtime, self.play(bar, report))
+            crate::flood(self.play(bar, report))
         })
     }
 

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    Broken, PATIENCE, Random,
+    Broken, PATIENCE, dice,
     line::{Heard, Line},
     overload::latencies,
     renames::Promise,
@@ -160,7 +160,7 @@ impl Player {
     }
 
     async fn stay(&mut self, table: &Table) -> io::Result<()> {
-        let mut random = Random(self.index as u64);
+        let mut random = dice(self.index as u64);
         let mut next = Instant::now() + Duration::from_millis(random.below(2 * THINKS_MS));
         while !table.over.get() || self.open > 0 {
             tokio::select! {

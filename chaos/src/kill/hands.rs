@@ -6,11 +6,12 @@ use std::{
 };
 
 use dormouse_client::{Client, Fault, Status};
+use dormouse_core::Dice;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::{LISTS, PER_LIST, Stage, handle, lock};
-use crate::{Broken, PATIENCE, Random, client};
+use crate::{Broken, PATIENCE, client, dice};
 
 const HANDS: u64 = 4;
 
@@ -23,7 +24,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn start(stage: &Arc<Stage>, seed: u64) -> Result<Self, Broken> {
         let client = client(&stage.url)?;
-        let hands = (0..HANDS).map(|hand| tokio::spawn(work(stage.clone(), client.clone(), Random(seed * 100 + hand))));
+        let hands = (0..HANDS).map(|hand| tokio::spawn(work(stage.clone(), client.clone(), dice(seed * 100 + hand))));
         Ok(Self { hands: hands.collect(), client })
     }
 
@@ -42,7 +43,7 @@ impl Worker {
     }
 }
 
-async fn work(stage: Arc<Stage>, client: Client, mut random: Random) -> Result<(), Broken> {
+async fn work(stage: Arc<Stage>, client: Client, mut random: Dice) -> Result<(), Broken> {
     while !stage.over.load(Ordering::Relaxed) {
         let list = lock(&stage.open)[random.below(LISTS as u64) as usize].clone();
         if list.begun.fetch_add(1, Ordering::Relaxed) >= PER_LIST + 50 {

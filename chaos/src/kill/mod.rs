@@ -18,10 +18,11 @@ use std::{
 };
 
 use dormouse_client::{Client, Handle, Position};
+use dormouse_core::Dice;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::{Bound, Broken, Random, Report, all_live, client, host::Host, host::Place, report::hold};
+use crate::{Bound, Broken, Report, all_live, client, dice, host::Host, host::Place, report::hold};
 use check::check;
 use hands::Worker;
 use watcher::Watcher;
@@ -101,7 +102,7 @@ impl Kill {
         let place = Place::new(&self.arcade, folder.path().join("data"))?;
         let mut host = place.start()?;
         let stage = Stage::begin(&place.url()).await?;
-        let mut random = Random(self.seed);
+        let mut random = dice(self.seed);
         let mut watcher = Watcher::new(&stage)?;
         watcher.watch(&stage)?;
         let mut crowd =
@@ -138,7 +139,7 @@ impl Kill {
     async fn harm(
         &self,
         cycle: u64,
-        random: &mut Random,
+        random: &mut Dice,
         place: &Place,
         mut host: Host,
         counts: &mut Counts,

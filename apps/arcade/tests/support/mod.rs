@@ -133,23 +133,6 @@ pub(crate) fn get(connection: &mut TcpStream, path: &str) -> std::io::Result<(u1
     Ok((status, body))
 }
 
-/// The same numbers for the same seed: splitmix64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
 /// Cuts a file at `bytes`.
 pub(crate) fn cut(path: &Path, bytes: u64) {
     File::options().write(true).open(path).and_then(|file| file.set_len(bytes)).expect("it can be cut");
