@@ -83,12 +83,9 @@ impl Node {
 
 fn identity() -> IdentityConfig {
     IdentityConfig {
-        guest_key: GuestKey::from_bytes(&[7; 32]),
         verifiers: vec![Verifier::from_secret(SECRET).expect("long enough")],
-        audience: None,
-        issuer: None,
         guests: false,
-        default_tenant: "main".parse().expect("a name"),
+        ..IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]))
     }
 }
 

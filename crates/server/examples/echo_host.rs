@@ -28,14 +28,7 @@ fn api() -> Result<Api, Box<dyn Error>> {
     let store = MemoryStore::default();
     let seams =
         Store { journal: Arc::new(store.clone()), index: Arc::new(store), hints: Arc::new(LocalHints::default()) };
-    let identity = IdentityConfig {
-        guest_key: GuestKey::from_bytes(&[0; 32]),
-        verifiers: vec![],
-        audience: None,
-        issuer: None,
-        guests: false,
-        default_tenant: "main".parse()?,
-    };
+    let identity = IdentityConfig { guests: false, ..IdentityConfig::of_guests(GuestKey::from_bytes(&[0; 32])) };
     Ok(Api {
         engine: Engine::with([], seams, world.clone(), vec![]),
         identity: Identity::new(identity, world),

@@ -214,14 +214,7 @@ fn api() -> Arc<Api> {
     let world: Arc<dyn World> = Arc::new(Now);
     let store = Arc::new(MemoryStore::default());
     let store = Store { journal: store.clone(), index: store, hints: Arc::new(LocalHints::default()) };
-    let config = IdentityConfig {
-        guest_key: GuestKey::from_bytes(&[7; 32]),
-        verifiers: vec![],
-        audience: None,
-        issuer: None,
-        guests: true,
-        default_tenant: "main".parse().expect("a name"),
-    };
+    let config = IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]));
     Arc::new(Api {
         engine: Engine::with(kinds().iter().cloned(), store, world.clone(), vec![]),
         identity: Identity::new(config, world),

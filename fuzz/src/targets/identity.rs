@@ -42,12 +42,8 @@ impl World for Now {
 static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
     let verifiers = [Verifier::from_secret(SECRET), Verifier::from_pem(PUBLIC_KEY.as_bytes())];
     let config = IdentityConfig {
-        guest_key: GuestKey::from_bytes(&GUEST_SECRET),
         verifiers: verifiers.map(|verifier| verifier.expect("a key")).into(),
-        audience: None,
-        issuer: None,
-        guests: true,
-        default_tenant: "main".parse().expect("a name"),
+        ..IdentityConfig::of_guests(GuestKey::from_bytes(&GUEST_SECRET))
     };
     Identity::new(config, Arc::new(Now))
 });

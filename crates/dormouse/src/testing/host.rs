@@ -56,14 +56,7 @@ impl Host {
         let world: Arc<dyn World> = Arc::new(TestWorld { began: Instant::now(), drawn: AtomicU64::new(0) });
         let store = Arc::new(MemoryStore::default());
         let store = Store { journal: store.clone(), index: store, hints: Arc::new(LocalHints::default()) };
-        let config = IdentityConfig {
-            guest_key: GuestKey::from_bytes(&[7; 32]),
-            verifiers: vec![],
-            audience: None,
-            issuer: None,
-            guests: true,
-            default_tenant: "main".parse().expect("a name"),
-        };
+        let config = IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]));
         let api = Arc::new(Api {
             engine: Engine::with([Arc::new(kind)], store, world.clone(), vec![]),
             identity: Identity::new(config, world),

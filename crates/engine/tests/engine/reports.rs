@@ -60,14 +60,7 @@ impl House {
         let seams = Store { journal: store.clone(), index: store, hints: Arc::new(LocalHints::default()) };
         let (sender, tokens) = mpsc::unbounded_channel();
         let engine = Engine::with(actors::kinds(1), seams, world.clone(), vec![Arc::new(Courier(sender))]);
-        let config = IdentityConfig {
-            guest_key: GuestKey::from_bytes(&[7; 32]),
-            verifiers: vec![],
-            audience: None,
-            issuer: None,
-            guests: true,
-            default_tenant: "main".parse().unwrap(),
-        };
+        let config = IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]));
         let identity = Identity::new(config, world);
         let guest = identity.guest(None).unwrap().token;
         let api = Api {

@@ -173,14 +173,7 @@ impl Host {
         let index = Arc::new(store.clone());
         let seams = Store { journal, index, hints: Arc::new(LocalHints::default()) };
         let engine = Engine::with([Arc::new(Kind::of::<Counter>())], seams, world.clone(), vec![]);
-        let config = IdentityConfig {
-            guest_key: GuestKey::from_bytes(&[7; 32]),
-            verifiers,
-            audience: None,
-            issuer: None,
-            guests: true,
-            default_tenant: "main".parse().unwrap(),
-        };
+        let config = IdentityConfig { verifiers, ..IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32])) };
         let api = Arc::new(Api {
             engine,
             identity: Identity::new(config, world),

@@ -71,12 +71,9 @@ impl House {
         let seams =
             Store { journal: journal.clone(), index: Arc::new(store.clone()), hints: Arc::new(LocalHints::default()) };
         let config = IdentityConfig {
-            guest_key: GuestKey::from_bytes(&[7; 32]),
             verifiers: vec![Verifier::from_secret(SECRET).unwrap(), Verifier::from_pem(PUBLIC_KEY.as_bytes()).unwrap()],
             audience: Some(AUDIENCE.into()),
-            issuer: None,
-            guests: true,
-            default_tenant: "main".parse().unwrap(),
+            ..IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]))
         };
         let api = Arc::new(Api {
             engine: Engine::with([Arc::new(Kind::of::<Counter>())], seams, world.clone(), vec![]),

@@ -134,14 +134,7 @@ fn secret() -> Verifier {
 }
 
 fn config(verifiers: Vec<Verifier>) -> IdentityConfig {
-    IdentityConfig {
-        guest_key: GuestKey::from_bytes(&[7; 32]),
-        verifiers,
-        audience: None,
-        issuer: None,
-        guests: true,
-        default_tenant: name("main"),
-    }
+    IdentityConfig { verifiers, ..IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32])) }
 }
 
 fn identity(config: IdentityConfig) -> (Identity, Arc<TestWorld>) {
