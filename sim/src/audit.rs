@@ -52,8 +52,8 @@ pub enum Claim {
     Accepted { what: String, position: Position },
     /// It holds the view of this commit, which has this fingerprint.
     Sees { position: Position, view: u64 },
-    /// After this place the next thing that everybody hears is this.
-    Hears { after: Option<(u64, String)>, seq: u64, what: String },
+    /// After this the next thing that everybody hears is that: commit and what.
+    Hears { after: Option<(u64, String)>, told: (u64, String) },
 }
 
 impl Claim {
@@ -85,6 +85,8 @@ pub struct Story {
     tags: BTreeSet<(u64, [u8; 8])>,
     /// Commands that a restored copy did not have.
     pub lost: BTreeSet<String>,
+    /// What everybody heard and a restored copy did not have. It may still be on its way.
+    unheard_of: BTreeSet<(u64, String)>,
     /// How often its epoch was raised.
     pub fences: u64,
     ids: BTreeSet<String>,
@@ -124,11 +126,13 @@ impl Audit {
     pub async fn restored(&mut self, store: &MemoryStore, latest: Time) {
         for (address, story) in &mut self.stories {
             let before = std::mem::take(story);
-            let (tags, views, lost, fences) = (before.tags, before.views, before.lost, before.fences + 1);
-            *story = Story { tags, views, lost, fences, ..Story::default() };
+            let (tags, views, fences) = (before.tags, before.views, before.fences + 1);
+            let (lost, unheard_of) = (before.lost, before.unheard_of);
+            *story = Story { tags, views, lost, unheard_of, fences, ..Story::default() };
             let head = store.head(address).await.ok().flatten();
             story.grow(address, store, head, latest, &mut Found::default()).await;
             story.lost.extend(before.at.into_keys().filter(|what| !story.at.contains_key(what)));
+            story.unheard_of.extend(before.public.into_iter().filter(|told| !story.public.contains(told)));
         }
     }
 
@@ -152,14 +156,13 @@ impl Audit {
                     format!("RESUME-EXACT: player {player} holds another view of {address} than that of {position}")
                 });
             }
-            Claim::Hears { after, seq, what } => {
-                let place =
-                    after.map_or(Some(0), |after| story.public.iter().position(|told| *told == after).map(|at| at + 1));
+            Claim::Hears { after, told } => {
+                let was_lost =
+                    [after.as_ref(), Some(&told)].into_iter().flatten().any(|it| story.unheard_of.contains(it));
+                let place = after.map_or(Some(0), |after| Some(story.public.iter().position(|it| *it == after)? + 1));
                 let next = place.and_then(|place| story.public.get(place));
-                self.found.must(next == Some(&(seq, what.clone())) || story.fences > 0 && place.is_none(), || {
-                    format!(
-                        "SUB-DENSE: player {player} heard {what} of commit {seq} of {address}, and {next:?} is next"
-                    )
+                self.found.must(next == Some(&told) || was_lost, || {
+                    format!("SUB-DENSE: player {player} heard {told:?} of {address}, and {next:?} is next")
                 });
             }
         }

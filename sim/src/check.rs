@@ -18,6 +18,8 @@ use crate::{
 #[derive(Default)]
 pub struct Sum {
     pub acknowledged: u64,
+    /// Commands of which their client could not know what became of them.
+    pub unknown: u64,
 }
 
 /// Hold the journal against what every player was promised and heard, and every host against the journal.
@@ -50,9 +52,14 @@ async fn replayed(store: &MemoryStore, hosts: &[&Engine], address: &Address, fou
     let is_same = replayed.state_hash() == restored.state_hash();
     found.must(is_same && replayed.snapshot() == restored.snapshot(), || format!("SNAPSHOT-PURE: {address}"));
     for host in hosts {
-        let Ok(looked) = host.look(address, &viewer(0)).await else { continue };
-        let view = replayed.view(&looked.sight).ok();
-        found.must(view.as_deref() == Some(&*looked.view), || format!("REPLAY-EQUAL: a host shows another {address}"));
+        match host.look(address, &viewer(0)).await {
+            Ok(looked) => {
+                let view = replayed.view(&looked.sight).ok();
+                let is_same = view.as_deref() == Some(&*looked.view);
+                found.must(is_same, || format!("REPLAY-EQUAL: a host shows another {address}"));
+            }
+            Err(failure) => found.must(false, || format!("LIVE-AFTER-HEAL: a host cannot show {address}: {failure}")),
+        }
     }
 }
 
@@ -76,7 +83,9 @@ fn promises(player: &Player, stories: &BTreeMap<Address, Story>, found: &mut Fou
                 });
             }
             // The client says itself that it cannot know; of an id that is too old the host does.
-            Some((_, Err(name))) if matches!(name.as_str(), "unknown_outcome" | "unknown_command_age") => {}
+            Some((_, Err(name))) if matches!(name.as_str(), "unknown_outcome" | "unknown_command_age") => {
+                sum.unknown += 1
+            }
             Some((_, Err(name))) => {
                 found.must(at.is_none(), || {
                     format!("NO-PHANTOM: {what} of {address} was refused ({name}) and is at {at:?}")

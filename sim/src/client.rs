@@ -337,9 +337,9 @@ impl Player {
             }
             heard.place = Some(place);
             if let Some(what) = public(&event.event) {
-                let after = heard.public.last().cloned();
-                heard.public.push((event.seq, what.to_owned()));
-                self.claims.push((actor.to_owned(), Claim::Hears { after, seq: event.seq, what: what.to_owned() }));
+                let (after, told) = (heard.public.last().cloned(), (event.seq, what.to_owned()));
+                heard.public.push(told.clone());
+                self.claims.push((actor.to_owned(), Claim::Hears { after, told }));
             }
         }
     }

@@ -320,6 +320,7 @@ impl Stage {
     fn report(self, seed: u64, sum: Sum) -> Report {
         let mut faults = self.counts;
         faults.extend(self.hosts.ledgers.counts());
+        faults.insert("outcomes_unknown".into(), sum.unknown);
         faults.insert("frames_doubled".into(), self.players.iter().map(|player| player.doubled).sum());
         faults.insert("frames_swapped".into(), self.players.iter().map(|player| player.swapped).sum());
         let commits = self.audit.stories.values().map(|story| story.commits).sum();
