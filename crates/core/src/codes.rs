@@ -76,8 +76,8 @@ codes! {
     IdempotencyMismatch = 4430 "idempotency_mismatch" http 409 close 4400: "This id was used before with another body. The first one stands.";
     UnknownCommandAge = 4431 "unknown_command_age" http 409 close 4400: "This id is older than what the actor remembers. It was not executed now; whether it was before cannot be told from it. Look at the view.";
     Rejected = 4440 "rejected" http 422 close 4400: "The rules refused; `reason` and `message` say why.";
-    RulesPanicked = 4441 "rules_panicked" http 500 close 4400: "The rules failed on this input. Nothing was written; see the host's log.";
-    AgendaTooLong = 4442 "agenda_too_long" http 500 close 4400: "The rules asked for more wakes or tasks than an agenda holds. Nothing was written.";
+    RulesPanicked = 4441 "rules_panicked" http 500 close 4400: "The rules failed on this input, which changed nothing; see the host's log.";
+    AgendaTooLong = 4442 "agenda_too_long" http 500 close 4400: "The rules asked for more wakes or tasks than an agenda holds. The input changed nothing.";
     Quarantined = 4450 "quarantined" http 500 close 4404: "The stored history of this actor does not verify. It is kept as it is and not served; see `verify`.";
     NewerRules = 4451 "newer_rules" http 503 close 4503: "This actor was written by newer rules than this host has. Upgrade the host.";
     Stale = 4460 "stale" http 409 close 4400: "This report is for a task that is no longer open. It had no effect.";

@@ -253,6 +253,13 @@ pub fn open<'a>(address: &Address, bytes: &'a [u8]) -> Result<Opening<'a>, Damag
     if hash_of(address, sealed) == opening.hash { Ok(opening) } else { Err(Damage::BadHash) }
 }
 
+/// The version of a record that a newer program wrote, if that is what these bytes are: their hash is right, so the version is not a bit that flipped.
+pub fn newer_version(address: &Address, bytes: &[u8]) -> Option<u8> {
+    let (sealed, hash) = bytes.split_last_chunk::<TRAILER>()?;
+    let version = *sealed.first()?;
+    (version > VERSION && hash_of(address, sealed).0 == *hash).then_some(version)
+}
+
 /// Read a record without checking its hash: for tools that measure, never for what is served.
 ///
 /// # Errors
@@ -412,6 +419,19 @@ mod tests {
             bytes[0] = version;
             assert_eq!(open(&address(), &bytes), Err(Damage::NewerVersion(version)));
         }
+    }
+
+    #[test]
+    fn a_version_that_a_newer_program_wrote_is_none_that_flipped() {
+        let (mut bytes, _) = sample();
+        assert_eq!(newer_version(&address(), &bytes), None);
+        bytes[0] = VERSION + 1;
+        assert_eq!(newer_version(&address(), &bytes), None);
+        let hash = hash_of(&address(), &bytes[..bytes.len() - TRAILER]);
+        let at = bytes.len() - TRAILER;
+        bytes[at..].copy_from_slice(&hash.0);
+        assert_eq!(newer_version(&address(), &bytes), Some(VERSION + 1));
+        assert!((0..=TRAILER).all(|length| newer_version(&address(), &bytes[..length]).is_none()));
     }
 
     /// Bytes that version 1 wrote, kept: every later program must read them.

@@ -209,6 +209,10 @@ fn a_refusal_that_is_forgotten_is_too_old() {
     };
     assert_eq!(code(0), Code::UnknownCommandAge);
     assert!((1..=limits::REFUSALS_MAX).all(|nth| code(nth) == Code::Rejected));
+    assert!(decide(&mut machine, &Stimulus::Retire { by: who("ana") }).is_some());
+    let (by, id) = of(0);
+    let refused = machine.decide(&command(&by, &id), Time(1_000), [7; 16]).unwrap_err();
+    assert_eq!(refused.code, Code::UnknownCommandAge, "and stays so when the actor has ended");
 }
 
 #[test]

@@ -235,7 +235,7 @@ impl Shared {
                     quarantined.push(address.clone());
                 }
             }
-            LoadError::NewerRules(..) => {}
+            LoadError::NewerRules(..) | LoadError::NewerProgram(..) => {}
         }
     }
 

@@ -87,9 +87,9 @@ export const Code = {
   UnknownCommandAge: 4431,
   /** The rules refused; `reason` and `message` say why. */
   Rejected: 4440,
-  /** The rules failed on this input. Nothing was written; see the host's log. */
+  /** The rules failed on this input, which changed nothing; see the host's log. */
   RulesPanicked: 4441,
-  /** The rules asked for more wakes or tasks than an agenda holds. Nothing was written. */
+  /** The rules asked for more wakes or tasks than an agenda holds. The input changed nothing. */
   AgendaTooLong: 4442,
   /** The stored history of this actor does not verify. It is kept as it is and not served; see `verify`. */
   Quarantined: 4450,
@@ -199,8 +199,8 @@ export const CODES: readonly CodeRow[] = [
   { code: 4430, name: "idempotency_mismatch", action: "stop", meaning: "This id was used before with another body. The first one stands." },
   { code: 4431, name: "unknown_command_age", action: "stop", meaning: "This id is older than what the actor remembers. It was not executed now; whether it was before cannot be told from it. Look at the view." },
   { code: 4440, name: "rejected", action: "stop", meaning: "The rules refused; `reason` and `message` say why." },
-  { code: 4441, name: "rules_panicked", action: "stop", meaning: "The rules failed on this input. Nothing was written; see the host's log." },
-  { code: 4442, name: "agenda_too_long", action: "stop", meaning: "The rules asked for more wakes or tasks than an agenda holds. Nothing was written." },
+  { code: 4441, name: "rules_panicked", action: "stop", meaning: "The rules failed on this input, which changed nothing; see the host's log." },
+  { code: 4442, name: "agenda_too_long", action: "stop", meaning: "The rules asked for more wakes or tasks than an agenda holds. The input changed nothing." },
   { code: 4450, name: "quarantined", action: "stop", meaning: "The stored history of this actor does not verify. It is kept as it is and not served; see `verify`." },
   { code: 4451, name: "newer_rules", action: "stop", meaning: "This actor was written by newer rules than this host has. Upgrade the host." },
   { code: 4460, name: "stale", action: "stop", meaning: "This report is for a task that is no longer open. It had no effect." },

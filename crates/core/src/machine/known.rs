@@ -37,7 +37,7 @@ impl Machine {
     }
 
     /// What the task that failed was to do.
-    pub(super) fn asked(&self, stimulus: &Stimulus) -> Option<Task> {
+    pub(super) fn failed_task(&self, stimulus: &Stimulus) -> Option<Task> {
         match stimulus {
             Stimulus::Report { key, outcome: Outcome::Failed { .. }, .. } => self.guarded(|rules| rules.task(key)).ok(),
             _ => None,
@@ -45,16 +45,16 @@ impl Machine {
     }
 
     /// A wake that has come and stays on the agenda would come again at once, a task that failed and stays what it was would fail again.
-    pub(super) fn stays(&self, stimulus: &Stimulus, asked: Option<&Task>) -> Result<Option<Parked>, Failure> {
-        match (stimulus, asked) {
+    pub(super) fn stays(&self, stimulus: &Stimulus, failed: Option<&Task>) -> Result<Option<Parked>, Failure> {
+        match (stimulus, failed) {
             (Stimulus::Wake { key, due }, _) => {
                 let agenda = self.guarded(|rules| rules.agenda())?;
                 Ok(agenda.wakes.contains(&(*due, key.clone())).then(|| Parked::Wake(key.clone(), *due)))
             }
-            (Stimulus::Report { key, .. }, Some(asked)) => {
+            (Stimulus::Report { key, .. }, Some(failed)) => {
                 let agenda = self.guarded(|rules| rules.agenda())?;
                 let listed = agenda.tasks.iter().any(|(listed, _)| listed == key);
-                let stays = listed && self.guarded(|rules| rules.task(key))? == *asked;
+                let stays = listed && self.guarded(|rules| rules.task(key))? == *failed;
                 Ok(stays.then(|| Parked::Task(key.clone())))
             }
             _ => Ok(None),

@@ -186,6 +186,8 @@ impl Machine {
             // The first answer outlives the right to ask, and the actor.
             Ok(Some(before @ Decision::Before(_))) => return Ok(before),
             Err(kept) if kept.position.is_some() => return Err(kept),
+            // It may have been carried out before the actor ended: nobody is told that it was not.
+            Err(old) if old.code == Code::UnknownCommandAge && self.upkeep.retired => return Err(old),
             known => known,
         };
         self.admit(stimulus)?;
@@ -193,10 +195,10 @@ impl Machine {
             return Ok(known);
         }
         let at = self.moment(stimulus, now);
-        let asked = self.asked(stimulus);
+        let failed = self.failed_task(stimulus);
         let mut events = Vec::new();
         let decided = self.run_rules(stimulus, at, &mut events);
-        let decided = decided.and_then(|cause| Ok(self.stays(stimulus, asked.as_ref())?.map(parked).or(cause)));
+        let decided = decided.and_then(|cause| Ok(self.stays(stimulus, failed.as_ref())?.map(parked).or(cause)));
         let spoils = !events.is_empty();
         let result = decided.and_then(|cause| match cause {
             Some(cause) => {

@@ -21,6 +21,9 @@ pub enum LoadError {
     /// Newer rules wrote it.
     #[error("{0} was written by rules {1}, newer than this host's")]
     NewerRules(Address, u32),
+    /// A newer program wrote it.
+    #[error("{0} was written by a newer program, in version {1} of the records")]
+    NewerProgram(Address, u8),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -31,7 +34,7 @@ impl LoadError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Damaged(..) => Code::Quarantined.into(),
-            Self::NewerRules(..) => Failure::from(Code::NewerRules).retry_after(5_000),
+            Self::NewerRules(..) | Self::NewerProgram(..) => Failure::from(Code::NewerRules).retry_after(5_000),
             Self::Store(_) => Failure::from(Code::Unavailable).retry_after(1_000),
         }
     }
@@ -164,6 +167,9 @@ async fn restore(
 }
 
 fn check_rules(rules: u32, address: &Address, bytes: &[u8]) -> Result<(), LoadError> {
+    if let Some(version) = record::newer_version(address, bytes) {
+        return Err(LoadError::NewerProgram(address.clone(), version));
+    }
     let header = record::header(bytes).map_err(|damage| damaged(address, 0, damage))?;
     if header.rules > rules { Err(LoadError::NewerRules(address.clone(), header.rules)) } else { Ok(()) }
 }

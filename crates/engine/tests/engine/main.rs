@@ -7,6 +7,7 @@ mod actors;
 mod bounds;
 mod connection;
 mod lists;
+mod loads;
 mod log;
 mod properties;
 #[cfg(feature = "http")]
