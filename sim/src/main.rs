@@ -127,7 +127,9 @@ fn tell_shortest(options: &Options, failed: &Report) {
     let without =
         if setup.without.is_empty() { String::new() } else { format!(" --without {}", setup.without.join(",")) };
     let (seed, rough) = (setup.seed, setup.rough.as_millis());
-    eprintln!("  again: cargo run --release -p dormouse-sim -- --first {seed} --seeds 1 --rough-ms {rough}{without}");
+    eprintln!(
+        "  again: cargo run --profile quick -p dormouse-sim -- --first {seed} --seeds 1 --rough-ms {rough}{without}"
+    );
 }
 
 fn tell(reports: &[Report], took: Duration) -> ExitCode {

@@ -91,7 +91,7 @@ impl Options {
     }
 
     fn see_again(&self, how: &str) -> String {
-        format!("see it again: cargo run --release -p dormouse-power -- --seed {} {how}", self.seed)
+        format!("see it again: cargo run --profile quick -p dormouse-power -- --seed {} {how}", self.seed)
     }
 }
 

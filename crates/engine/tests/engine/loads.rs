@@ -22,7 +22,7 @@ struct Odd {
     /// What it becomes after its head was read for the first time.
     then: Mutex<Option<MemoryStore>>,
     /// What becomes of the newest record when it is read.
-    change: fn(&mut Vec<u8>),
+    change: fn(&mut [u8]),
     is_shared: bool,
 }
 
@@ -136,10 +136,10 @@ async fn a_copy_that_is_restored_between_two_reads_is_loaded_and_no_damage() {
 
 #[tokio::test]
 async fn what_a_newer_program_wrote_is_no_damage_and_what_only_looks_like_it_is() {
-    fn flipped(record: &mut Vec<u8>) {
+    fn flipped(record: &mut [u8]) {
         record[0] = 99;
     }
-    fn newer(record: &mut Vec<u8>) {
+    fn newer(record: &mut [u8]) {
         flipped(record);
         let end = record.len() - 32;
         let parts = [b"main".as_slice(), b"counter", b"x", &record[..end]];
