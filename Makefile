@@ -70,11 +70,11 @@ e2e: web ## Drive the real page and the real binary with a browser
 	cargo build --locked -p arcade
 	cd web && npm run e2e
 
-sim: tools ## Find planted bugs; play the engine with faults (SEEDS=200, or HOURS=…); cut the power (CYCLES=100000, FLIPS=100000)
+sim: tools ## Find planted bugs; cut the power (CYCLES=100000, FLIPS=100000); play the engine with faults (SEEDS=200, or HOURS=…)
 	cargo run --profile quick --locked -p dormouse-sim -- --planted 40
 	cargo run --profile quick --locked -p dormouse-power -- --planted 400
-	cargo run --profile quick --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
 	cargo run --profile quick --locked -p dormouse-power -- --cycles $(CYCLES) --flips $(FLIPS)
+	cargo run --profile quick --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
 
 fuzz: tools ## Give everything that reads from outside what nobody would send, guided by coverage (MINUTES=5)
 	@tools/fuzz $(MINUTES)
