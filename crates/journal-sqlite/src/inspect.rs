@@ -6,8 +6,10 @@ use dormouse_core::{Address, TaskKey, record::Opened};
 use rusqlite::{Connection, Row};
 
 use crate::{
-    convert::{nat_at, texts, time_at, unusable},
+    absent::corrupt,
+    convert::{address_at, nat_at, texts, time_at, unusable},
     failure::{Failure, is_damage},
+    seal,
 };
 
 /// Each finds nothing in a file that is whole; its first column says what it is about. A summary that is no JSON counts as none.
@@ -49,6 +51,11 @@ UPDATE totals SET actors = (SELECT count(*) FROM actors), retired = (SELECT coun
     commits = (SELECT coalesce(sum(head_seq), 0) FROM actors);
 ";
 
+/// How many actors there are by their rows, and by each of the two indexes that have all of them.
+const SIZES: &str = "SELECT (SELECT count(*) FROM actors NOT INDEXED),
+    (SELECT count(*) FROM actors INDEXED BY sqlite_autoindex_actors_1 WHERE tenant >= ''),
+    (SELECT count(*) FROM actors INDEXED BY actors_again WHERE name >= '')";
+
 /// What contradicts what, in words.
 pub(crate) fn inspect(conn: &mut Connection) -> Result<Vec<String>, Failure> {
     let transaction = conn.transaction()?;
@@ -82,9 +89,46 @@ pub(crate) fn tasks(conn: &Connection, address: &Address) -> Result<Vec<Opened>,
     Ok(select.query_map(texts(address), read)?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Make again what other rows say.
+/// Which rows of actors are not what was written, in words.
+pub(crate) fn damaged(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    match damaged_rows(conn) {
+        Err(error) if is_damage(&error) => Ok(vec![format!("rows of actors: {error}")]),
+        found => found,
+    }
+}
+
+fn damaged_rows(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut select = conn.prepare("SELECT id, tenant, kind, name, epoch, seal FROM actors NOT INDEXED")?;
+    let read = |row: &Row<'_>| {
+        let epoch = address_at(row, 1).and_then(|address| seal::epoch_at(row, 4, &address));
+        let id: i64 = row.get(0)?;
+        Ok(epoch.err().map(|error| format!("actor number {id}: {error}")))
+    };
+    let rows = select.query_map([], read)?;
+    let mut found: Vec<String> =
+        rows.filter_map(Result::transpose).take(FINDINGS_MAX).collect::<rusqlite::Result<_>>()?;
+    let [rows, by_name, again] = sizes(conn)?;
+    // If one of the two has more, it is itself the one that is wrong.
+    let missing = by_name.min(again) - rows;
+    found.extend((missing > 0).then(|| format!("{missing} actors are in the indexes, and their rows are gone")));
+    Ok(found)
+}
+
+fn sizes(conn: &Connection) -> rusqlite::Result<[i64; 3]> {
+    conn.query_row(SIZES, [], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+}
+
+/// Make again what other rows say, unless there are damaged ones: an index would then have them by what they say now, and nobody would find whom
+/// they were of.
 pub(crate) fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
     let transaction = conn.transaction()?;
+    if !damaged(&transaction)?.is_empty() {
+        return Ok(());
+    }
+    let [rows, ..] = sizes(&transaction)?;
     transaction.execute_batch(REBUILD)?;
+    if sizes(&transaction)? != [rows; 3] {
+        return Err(corrupt("indexes that were made again do not have every actor"));
+    }
     transaction.commit()
 }

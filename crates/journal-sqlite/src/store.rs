@@ -119,7 +119,7 @@ impl SqliteStore {
     }
 
     /// Make again, in the store of this directory, what is derived from other rows: SQLite's indexes and the totals. What is derived from commits is
-    /// for [`reindex`](Index::reindex).
+    /// for [`reindex`](Index::reindex). If rows of actors are [damaged](Self::damaged), all stays as it is: indexes are then the only ones who know their names.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -138,6 +138,14 @@ impl SqliteStore {
     /// [`StoreError`]
     pub async fn inspect(&self) -> Result<Vec<String>, StoreError> {
         self.ask(inspect::inspect).await.map_err(Failure::store)
+    }
+
+    /// Which rows of actors are not what was written, in words. Reads all of them.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn damaged(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(|conn| Ok(inspect::damaged(conn)?)).await.map_err(Failure::store)
     }
 
     /// The open task instances of an actor, as the index has them.

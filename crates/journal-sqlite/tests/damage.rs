@@ -366,3 +366,132 @@ async fn a_note_of_an_earlier_close_is_not_held_against_what_came_after() {
     note(&format!("UPDATE totals SET ({columns}) = (SELECT {columns} FROM kept)"));
     check(&open(dir.path()), &[writer]).await;
 }
+
+/// All actors that the store names, and what it says of damaged rows.
+async fn everybody(store: &SqliteStore) -> (usize, Vec<String>) {
+    (store.sweep(None, 100).await.unwrap().len(), store.damaged().await.unwrap())
+}
+
+/// An index that is made again has a row by what it says now: its actor would be another one, or nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_index_is_made_again_over_a_name_that_is_another_one() {
+    for first in [b'a' ^ 2, b'a' ^ 0x80] {
+        let dir = tempfile::tempdir().unwrap();
+        let writers = settled(dir.path()).await;
+        assert_eq!(everybody(&open(dir.path())).await, (20, Vec::new()));
+        // The name in the row and not in an index: there its number and its hash follow.
+        let row = [b"maintodoa7".as_slice(), &[3], &writers[7].head.hash.0].concat();
+        overwrite(dir.path(), find(dir.path(), &row) + 8, &[first]);
+        SqliteStore::rebuild(dir.path(), &Options::default()).unwrap();
+        let store = open(dir.path());
+        let (actors, damaged) = everybody(&store).await;
+        assert!(actors == 20 && damaged.len() == 1 && damaged[0].contains("number 8"), "{first}: {actors} {damaged:?}");
+        assert!(!store.inspect().await.unwrap().is_empty());
+        check(&store, &writers).await;
+    }
+}
+
+/// The page of the rows says that it holds sixteen instead of twenty: a bit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_index_is_made_again_over_rows_that_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let writers = settled(dir.path()).await;
+    let row = [b"maintodoa7".as_slice(), &[3], &writers[7].head.hash.0].concat();
+    let page = find(dir.path(), &row) / PAGE * PAGE;
+    overwrite(dir.path(), page + 3, &16_u16.to_be_bytes());
+    SqliteStore::rebuild(dir.path(), &Options::default()).unwrap();
+    let store = open(dir.path());
+    let (actors, damaged) = everybody(&store).await;
+    assert!(actors == 20 && damaged[0].starts_with("4 actors"), "{actors} {damaged:?}");
+    for (nth, writer) in writers.iter().enumerate() {
+        assert_eq!(store.head(&writer.address).await.is_err(), nth >= 16, "{nth}: told, and not absent");
+    }
+}
+
+/// A lease that meets damage after it has written some: an attempt that nobody makes must not count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_fails_counts_no_attempt() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(3));
+    let at = |nth: u8| Time(u64::from_be_bytes([0, 0, b't', b'i', b'm', b'e', b'd', nth]));
+    for (nth, writer) in (0..).zip(&mut writers) {
+        let opened = Opened { key: TaskKey::from("t"), kind: "think".into(), seq: 1, nth: 0, at: at(nth) };
+        writer.change(&store, IndexChange { opened: vec![opened], ..IndexChange::default() }).await;
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    }
+    store.close().await;
+    rusqlite::Connection::open(file(dir.path())).unwrap().execute_batch("VACUUM").unwrap();
+    // The last one's entry in the index of tasks, which SQLite does not find when it means to move it.
+    let entry = [b"think".as_slice(), &at(2).0.to_be_bytes()[2..], &[3], b"t"].concat();
+    overwrite(dir.path(), find(dir.path(), &entry) + 10, &[3]);
+    let store = open(dir.path());
+    for _ in 0..2 {
+        let leased = store.lease(&["think"], Time(u64::MAX >> 2), Time(u64::MAX >> 1), 10).await;
+        assert!(matches!(leased, Err(StoreError::Unavailable(_))), "{leased:?}");
+    }
+    // Others go on, and these two too where the damaged one is not asked for.
+    writers[2].append(&store, 1).await;
+    let leased = store.lease(&["think"], Time(u64::MAX >> 2), Time(u64::MAX >> 1), 2).await.unwrap();
+    assert_eq!(leased.iter().map(|lease| lease.attempt).collect::<Vec<_>>(), [1, 1]);
+}
+
+/// As many damaged rows as a caller asks for stand before the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_rows_hide_nobody_who_comes_after_them() {
+    let unusable = "UPDATE actors SET name = 'A!' || id WHERE id < 4";
+    for damage in [unusable, "UPDATE actors SET seal = seal + 2 WHERE id < 4"] {
+        for is_settled in [true, false] {
+            // The store does not open with a tail of a name that is none.
+            if !is_settled && damage == unusable {
+                continue;
+            }
+            let dir = tempfile::tempdir().unwrap();
+            let (store, mut writers) = (open(dir.path()), writers(5));
+            for writer in &mut writers {
+                writer.change(&store, everything()).await;
+                if is_settled {
+                    store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+                }
+            }
+            store.close().await;
+            change(dir.path(), damage);
+            // Lists show the newest first.
+            change(dir.path(), "UPDATE actors SET sort = 100 WHERE id < 4");
+            let store = open(dir.path());
+            let due = store.due(Time(9), 2).await.unwrap();
+            assert_eq!(
+                due.iter().map(|(_, address)| address.id.as_str()).collect::<Vec<_>>(),
+                ["a3", "a4"],
+                "{damage}"
+            );
+            let leases = store.lease(&["think"], Time(9), Time(10), 2).await.unwrap();
+            assert_eq!(leases.iter().map(|lease| lease.address.id.as_str()).collect::<Vec<_>>(), ["a3", "a4"]);
+            let leases = store.lease(&["think"], Time(10), Time(11), 2).await.unwrap();
+            assert_eq!(leases.iter().map(|lease| lease.attempt).collect::<Vec<_>>(), [2, 2], "after they have ended");
+            let listed = store.list(&Filter::default(), None, 2).await.unwrap().rows;
+            assert_eq!(listed.iter().map(|row| row.address.id.as_str()).collect::<Vec<_>>(), ["a4", "a3"]);
+            if damage == unusable {
+                for found in [store.sweep(None, 2).await.unwrap(), store.present(None, 2).await.unwrap()] {
+                    assert_eq!(found.iter().map(|address| address.id.as_str()).collect::<Vec<_>>(), ["a3", "a4"]);
+                }
+            }
+        }
+    }
+}
+
+/// What the file says of a moved actor's place is not looked at for its own sake.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_moved_actor_with_a_time_that_is_none_is_in_no_lists_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writers) = (open(dir.path()), writers(2));
+    for writer in &mut writers {
+        writer.change(&store, everything()).await;
+        store.put_snapshot(&writer.address, writer.snapshot()).await.unwrap();
+    }
+    writers[0].append(&store, 1).await;
+    store.close().await;
+    let store = open(dir.path());
+    change(dir.path(), "UPDATE actors SET updated = -1 WHERE id = 1");
+    let listed = store.list(&Filter::default(), None, 10).await.unwrap().rows;
+    assert_eq!(listed.iter().map(|row| row.address.id.as_str()).collect::<Vec<_>>(), ["a1"]);
+}

@@ -170,12 +170,18 @@ impl Settled<'_> {
                 return Ok(Some((Cursor::of(&row.1), row.1)));
             };
             // Actors move up. One that does not, because a clock went back or because it was settled meanwhile, takes no room yet.
-            if *moved >= Some((row.get(SORT)?, time_at(row, UPDATED)?)) {
+            let place = whole(place_at(row)).transpose()?;
+            if place.is_some_and(|place| *moved >= Some(place)) {
                 self.room -= 1;
             }
         }
         Ok(None)
     }
+}
+
+/// The row's sort and time, as the file has them.
+fn place_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Time)> {
+    Ok((row.get(SORT)?, time_at(row, UPDATED)?))
 }
 
 struct Moved<'a> {

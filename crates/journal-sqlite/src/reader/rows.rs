@@ -2,7 +2,7 @@
 
 use dormouse_core::{Address, Summary, Time, position::Head};
 use dormouse_journal::Row;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::{
     absent,
@@ -66,23 +66,28 @@ pub(crate) fn one(
 }
 
 pub(crate) fn due(conn: &Connection, now: Time, limit: usize) -> Result<Vec<(Time, Address)>, Failure> {
-    let sql = "SELECT wake, tenant, kind, name FROM actors WHERE wake IS NOT NULL AND wake <= ?1
-               ORDER BY wake, tenant, kind, name LIMIT ?2";
+    let sql = "SELECT wake, tenant, kind, name, epoch, seal FROM actors WHERE wake IS NOT NULL AND wake <= ?1
+               ORDER BY wake, tenant, kind, name";
     let mut select = conn.prepare_cached(sql)?;
-    let due =
-        select.query_map(params![int(now.0), int(limit as u64)], |row| Ok((time_at(row, 0)?, address_at(row, 1)?)))?;
-    Ok(due.filter_map(whole).collect::<rusqlite::Result<_>>()?)
+    let read = |row: &rusqlite::Row<'_>| {
+        let address = address_at(row, 1)?;
+        seal::epoch_at(row, 4, &address)?;
+        Ok((time_at(row, 0)?, address))
+    };
+    // Counted here: in SQL, damaged rows would count, and so many of them would hide the others for ever.
+    let due = select.query_map([int(now.0)], read)?.filter_map(whole).take(limit);
+    Ok(due.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(crate) fn sweep(conn: &Connection, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
     let sql = "SELECT tenant, kind, name FROM actors WHERE (tenant, kind, name) > (?1, ?2, ?3)
-               ORDER BY tenant, kind, name LIMIT ?4";
+               ORDER BY tenant, kind, name";
     addresses(conn, sql, after, limit)
 }
 
 pub(crate) fn present(conn: &Connection, after: Option<&Address>, limit: usize) -> Result<Vec<Address>, Failure> {
     let sql = "SELECT tenant, kind, name FROM actors WHERE present = 1 AND (tenant, kind, name) > (?1, ?2, ?3)
-               ORDER BY tenant, kind, name LIMIT ?4";
+               ORDER BY tenant, kind, name";
     addresses(conn, sql, after, limit)
 }
 
@@ -90,6 +95,6 @@ fn addresses(conn: &Connection, sql: &str, after: Option<&Address>, limit: usize
     // No name is empty, so every address comes after the empty one.
     let (tenant, kind, name) = after.map_or(("", "", ""), texts);
     let mut select = conn.prepare_cached(sql)?;
-    let found = select.query_map(params![tenant, kind, name, int(limit as u64)], |row| address_at(row, 0))?;
-    Ok(found.filter_map(whole).collect::<rusqlite::Result<_>>()?)
+    let found = select.query_map([tenant, kind, name], |row| address_at(row, 0))?.filter_map(whole).take(limit);
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }

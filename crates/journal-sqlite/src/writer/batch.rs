@@ -83,11 +83,9 @@ impl<'a> Batch<'a> {
             | Work::Reindex(actor, ..)
             | Work::Release { actor, .. } => actor,
             Work::Lease { kinds, now, until, limit } => {
-                return match self.lease(kinds, *now, *until, *limit) {
-                    // What it wrote before it met the damage is leases, of which nobody was told: they end by themselves.
-                    Err(error) if is_damage(&error) => Ok(Err(error.into())),
-                    leased => leased.map(|leases| Ok(Answer::Leases(leases))),
-                };
+                // All or nothing: of a lease that nobody is told of, an attempt would count that nobody makes.
+                let leased = self.alone(|batch| batch.lease(kinds, *now, *until, *limit))?;
+                return Ok(leased.map(Answer::Leases));
             }
         };
         match self.look(actor) {

@@ -2,12 +2,13 @@
 
 use dormouse_core::{Address, Summary, TaskKey, Time, position::Position, record::Opened};
 use dormouse_journal::{Attempt, IndexChange, Lease};
-use rusqlite::{Row, params};
+use rusqlite::{Params, Row, params};
 
 use super::batch::Batch;
 use crate::{
     convert::{address_at, int, nat_at, time_at, unusable},
     failure::whole,
+    seal,
     tails::{Key, privacy},
 };
 
@@ -84,7 +85,8 @@ impl Batch<'_> {
     pub(super) fn lease(&self, kinds: &[String], now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Lease>> {
         let mut ready = Vec::new();
         for kind in kinds {
-            ready.extend(self.ready(kind, now, until, limit)?);
+            ready.extend(self.fresh(kind, until, limit)?);
+            ready.extend(self.free_again(kind, now, until, limit)?);
         }
         ready.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
         ready.truncate(limit);
@@ -97,21 +99,31 @@ impl Batch<'_> {
         Ok(ready.into_iter().map(|ready| ready.lease).collect())
     }
 
-    /// The instances of one kind that nobody holds, as they would be leased.
-    fn ready(&self, kind: &str, now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
-        // Both halves walk `tasks_of_kind` and stop at the limit: fresh instances, and those whose lease or pause has ended.
-        let sql =
-            "SELECT t.actor, t.attempts + 1, a.tenant, a.kind, a.name, t.key, t.kind, t.opened, t.nth, t.at, t.ready
-                   FROM (SELECT * FROM (SELECT *, at AS ready FROM tasks
-                                        WHERE kind = ?1 AND free_at IS NULL ORDER BY at LIMIT ?3)
-                         UNION ALL
-                         SELECT * FROM (SELECT *, free_at AS ready FROM tasks
-                                        WHERE kind = ?1 AND free_at <= ?2 ORDER BY free_at LIMIT ?3)
-                        ) AS t JOIN actors AS a ON a.id = t.actor";
-        let read = |row: &Row<'_>| Ok(Ready { actor: row.get(0)?, since: row.get(10)?, lease: lease_at(row, until)? });
-        let mut find = self.conn.prepare_cached(sql)?;
-        find.query_map(params![kind, int(now.0), int(limit as u64)], read)?.filter_map(whole).collect()
+    /// Instances of one kind that nobody was given yet.
+    fn fresh(&self, kind: &str, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
+        self.ready(&ready_sql("t.at", "t.free_at IS NULL"), params![kind], until, limit)
     }
+
+    /// Those whose lease or pause has ended.
+    fn free_again(&self, kind: &str, now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
+        self.ready(&ready_sql("t.free_at", "t.free_at <= ?2"), params![kind, int(now.0)], until, limit)
+    }
+
+    /// The first of these instances, as they would be leased. Damaged rows do not count, so that they hide nobody.
+    fn ready(&self, sql: &str, values: impl Params, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
+        let read = |row: &Row<'_>| Ok(Ready { actor: row.get(0)?, since: row.get(1)?, lease: lease_at(row, until)? });
+        let mut find = self.conn.prepare_cached(sql)?;
+        find.query_map(values, read)?.filter_map(whole).take(limit).collect()
+    }
+}
+
+/// Instances that are ready since `since`, longest first: a walk over `tasks_of_kind`, which whoever reads ends.
+fn ready_sql(since: &str, test: &str) -> String {
+    // CROSS, or else SQLite may begin with the actors.
+    format!(
+        "SELECT t.actor, {since}, t.attempts + 1, a.tenant, a.kind, a.name, t.key, t.kind, t.opened, t.nth, t.at, a.epoch, a.seal
+         FROM tasks AS t CROSS JOIN actors AS a ON a.id = t.actor WHERE t.kind = ?1 AND {test} ORDER BY {since}"
+    )
 }
 
 /// An instance that nobody holds, and since when.
@@ -130,8 +142,10 @@ impl Ready {
 }
 
 fn lease_at(row: &Row<'_>, until: Time) -> rusqlite::Result<Lease> {
-    let nth = row.get::<_, i64>(8)?.try_into().map_err(|error| unusable(8, error))?;
-    let (key, kind) = (TaskKey(row.get(5)?), row.get(6)?);
-    let task = Opened { key, kind, seq: nat_at(row, 7)?, nth, at: time_at(row, 9)? };
-    Ok(Lease { address: address_at(row, 2)?, task, attempt: row.get(1)?, until })
+    let address = address_at(row, 3)?;
+    seal::epoch_at(row, 11, &address)?;
+    let nth = row.get::<_, i64>(9)?.try_into().map_err(|error| unusable(9, error))?;
+    let (key, kind) = (TaskKey(row.get(6)?), row.get(7)?);
+    let task = Opened { key, kind, seq: nat_at(row, 8)?, nth, at: time_at(row, 10)? };
+    Ok(Lease { address, task, attempt: row.get(2)?, until })
 }

@@ -48,7 +48,10 @@ impl Batch<'_> {
     }
 
     /// Do this; if it meets damaged pages, undo it alone. `work` changes the batch only once it can no longer fail.
-    fn alone(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Result<(), Failure>> {
+    pub(super) fn alone<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Result<T, Failure>> {
         // What the batch has before must not be undone with it.
         self.flush()?;
         self.conn.prepare_cached("SAVEPOINT alone")?.execute([])?;
@@ -58,9 +61,9 @@ impl Batch<'_> {
                 Ok(Err(error.into()))
             }
             outcome => {
-                outcome?;
+                let done = outcome?;
                 self.conn.prepare_cached("RELEASE alone")?.execute([])?;
-                Ok(Ok(()))
+                Ok(Ok(done))
             }
         }
     }
