@@ -5,7 +5,7 @@
 //! `verify` then tells of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{
         Arc,
@@ -27,7 +27,7 @@ use crate::{
     notes::{Notes, Scribe, TASK},
     planted::Bug,
     rng::Rng,
-    seen::{ONLY_HERE, Seen, seen},
+    seen::{Item, ONLY_HERE, Seen, seen},
     vfs::Registered,
 };
 
@@ -176,7 +176,7 @@ impl Image {
             (address, known(&machine))
         };
         self.known = addresses(shape.actors).map(learn).collect();
-        assert!(!self.is_told(&store), "nothing is damaged yet, and verify finds something");
+        assert!(!self.is_told(&store, &BTreeSet::new()), "nothing is damaged yet, and verify finds something");
         self.seen = self.runtime.block_on(seen(&store, self.known.keys()));
         assert!(self.seen.iter().all(|(_, answer)| answer.is_some()), "nothing is damaged yet");
     }
@@ -215,7 +215,7 @@ impl Image {
         match outcome {
             Outcome::Refused => tally.refused += 1,
             Outcome::Opened { told, index } => {
-                tally.index_mended += u64::from(index == InIndex::Mended);
+                tally.index_mended += u64::from(told == 0 && index == InIndex::Mended);
                 *match (told, index) {
                     (0, InIndex::Same) => &mut tally.harmless,
                     (0, InIndex::Told | InIndex::Mended) => &mut tally.index_told,
@@ -230,51 +230,100 @@ impl Image {
 
     fn look(&self, disk: &Arc<Disk>) -> Result<Outcome, String> {
         let Some((vfs, store)) = open(disk, self.dir.path()) else { return Ok(Outcome::Refused) };
-        let mut told = 0;
+        let damaged = self.damaged(&store)?;
+        let index = self.index(&store, &damaged)?;
+        disk.kill();
+        drop((store, vfs));
+        let is_mended = (index == InIndex::Told || !damaged.is_empty()) && self.is_mended(disk)?;
+        let told = damaged.len() as u64;
+        Ok(Outcome::Opened { told, index: if is_mended && index == InIndex::Told { InIndex::Mended } else { index } })
+    }
+
+    /// Whom an error tells of. All others are as they were.
+    fn damaged(&self, store: &SqliteStore) -> Result<BTreeSet<&Address>, String> {
+        let mut damaged = BTreeSet::new();
         for (address, known) in &self.known {
-            let read = |from_start| self.runtime.block_on(self.read(&store, address, from_start));
+            let read = |from_start| self.runtime.block_on(self.read(store, address, from_start));
             let (with, without) = (read(false), read(true));
             let found = [&with, &without].into_iter().flatten().map(self::known).find(|found| found != known);
             if let Some(found) = found {
                 return Err(format!("{address} was {known:?} and is served as {found:?}"));
             }
-            told += u64::from(with.is_err() || without.is_err());
+            damaged.extend((with.is_err() || without.is_err()).then_some(address));
         }
-        let index = self.index(&store, told > 0)?;
-        disk.kill();
-        drop((store, vfs));
-        let is_mended = index == InIndex::Told && self.is_mended(disk);
-        Ok(Outcome::Opened { told, index: if is_mended { InIndex::Mended } else { index } })
+        Ok(damaged)
     }
 
-    /// Whether the index answers as before once `verify --reindex` has been over it.
-    fn is_mended(&self, disk: &Arc<Disk>) -> bool {
+    /// Whether all is as before once `verify --reindex` has been over it. If that says so, it must be.
+    fn is_mended(&self, disk: &Arc<Disk>) -> Result<bool, String> {
         disk.start();
         let vfs = registered(disk);
         if SqliteStore::rebuild(self.dir.path(), &options(&vfs)).is_err() {
-            return false;
+            return Ok(false);
         }
-        let Ok(store) = SqliteStore::open(self.dir.path(), options(&vfs)) else { return false };
-        let mend = |address: &Address| {
-            self.runtime.block_on(async {
-                let mut machine = self.read(&store, address, true).await.ok()?;
-                reindex(&store, &mut machine, &store.tasks(address).await.ok()?).await.ok()
-            })
-        };
-        let is_written = self.known.keys().all(|address| mend(address).is_some());
+        if let Bug::SqlAfterTheMend(sql) = self.bug {
+            spoil(&vfs, self.dir.path(), sql);
+        }
+        let Ok(store) = SqliteStore::open(self.dir.path(), options(&vfs)) else { return Ok(false) };
+        if !self.runtime.block_on(self.is_verified(&store)) {
+            return Ok(false);
+        }
+        let damaged = self.damaged(&store)?;
         let seen = self.runtime.block_on(seen(&store, self.known.keys()));
-        let is_same = seen.iter().zip(&self.seen).all(|(now, before)| now == before || ONLY_HERE.contains(&now.0));
-        is_written && is_same && !self.is_told(&store)
+        let change = seen.iter().zip(&self.seen).find(|(now, before)| now != before && !ONLY_HERE.contains(&now.0));
+        if damaged.is_empty() && change.is_none() {
+            return Ok(true);
+        }
+        Err(format!(
+            "verify --reindex says that all is well, and {damaged:?} are damaged, and this is another answer: {change:?}"
+        ))
     }
 
-    /// What the index answers; of a damaged actor it may answer anything, because nobody gets there.
-    fn index(&self, store: &SqliteStore, has_damage: bool) -> Result<InIndex, String> {
-        let seen = self.runtime.block_on(seen(store, self.known.keys()));
-        let changes = || seen.iter().zip(&self.seen).filter(|(found, known)| found != known);
-        if has_damage || changes().next().is_none() {
+    /// What `verify --reindex` says: it asks those whom the store names.
+    async fn is_verified(&self, store: &SqliteStore) -> bool {
+        let Ok(named) = store.sweep(None, self.known.len() + 1).await else { return false };
+        for address in &named {
+            if address.kind == self.kind.name && self.is_mended_alone(store, address).await.is_none() {
+                return false;
+            }
+        }
+        let is_empty = |found: Result<Vec<String>, _>| found.is_ok_and(|found: Vec<String>| found.is_empty());
+        store.counts().await.is_ok_and(|counts| counts.actors == named.len() as u64)
+            && is_empty(store.damaged().await)
+            && is_empty(store.inspect().await)
+    }
+
+    async fn is_mended_alone(&self, store: &SqliteStore, address: &Address) -> Option<()> {
+        let mut machine = self.read(store, address, true).await.ok()?;
+        store.snapshot(address).await.ok()?;
+        reindex(store, &mut machine, &store.tasks(address).await.ok()?).await.ok()?;
+        let tasks = store.tasks(address).await.ok()?;
+        let found = index_differs((store, store), &self.kind, &mut machine, &tasks).await.ok()?;
+        found.is_empty().then_some(())
+    }
+
+    /// What the index answers about those who are not damaged; of the others it may answer anything, because nobody gets there.
+    fn index(&self, store: &SqliteStore, damaged: &BTreeSet<&Address>) -> Result<InIndex, String> {
+        let is_about_others = |item: &Item| {
+            item.actor.as_ref().is_none_or(|actor| self.known.contains_key(actor) && !damaged.contains(actor))
+        };
+        let others = |seen: Seen| -> Seen {
+            if damaged.is_empty() {
+                return seen;
+            }
+            let of = |items: Vec<Item>| items.into_iter().filter(is_about_others).collect();
+            seen.into_iter().map(|(name, items)| (name, items.map(of))).collect()
+        };
+        let mut seen = others(self.runtime.block_on(seen(store, self.known.keys())));
+        if self.bug == Bug::Hiding && !damaged.is_empty() {
+            seen.iter_mut().flat_map(|(_, items)| items).for_each(|items| items.truncate(1));
+        }
+        let before = others(self.seen.clone());
+        let changes = || seen.iter().zip(&before).filter(|(found, known)| found != known);
+        if changes().next().is_none() {
             return Ok(InIndex::Same);
         }
-        if self.bug != Bug::Deaf && self.is_told(store) {
+        if self.bug != Bug::Deaf && self.is_told(store, damaged) {
             return Ok(InIndex::Told);
         }
         match changes().find(|((what, _), _)| !ONLY_HERE.contains(what)) {
@@ -283,8 +332,8 @@ impl Image {
         }
     }
 
-    /// Whether `verify` would say that something is wrong with the index.
-    fn is_told(&self, store: &SqliteStore) -> bool {
+    /// Whether `verify` would say that something is wrong with the index, besides who is damaged.
+    fn is_told(&self, store: &SqliteStore, damaged: &BTreeSet<&Address>) -> bool {
         let differs = |address: &Address| {
             self.runtime.block_on(async {
                 let mut machine = self.read(store, address, true).await.ok()?;
@@ -292,8 +341,9 @@ impl Image {
                 index_differs((store, store), &self.kind, &mut machine, &tasks).await.ok()
             })
         };
+        let mut others = self.known.keys().filter(|address| !damaged.contains(address));
         self.runtime.block_on(store.inspect()).map_or(true, |found| !found.is_empty())
-            || self.known.keys().any(|address| differs(address).is_none_or(|found| !found.is_empty()))
+            || others.any(|address| differs(address).is_none_or(|found| !found.is_empty()))
     }
 }
 
@@ -336,6 +386,14 @@ fn begin(disk: &Arc<Disk>, dir: &Path, page_bytes: u32) -> rusqlite::Result<()> 
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags_and_vfs(dir.join(FILE), flags, vfs.name())?;
     conn.execute_batch(&format!("PRAGMA page_size = {page_bytes}; CREATE TABLE none(a); DROP TABLE none;"))
+}
+
+/// Do this to the file behind the store's back: a bug.
+fn spoil(vfs: &Registered, dir: &Path, sql: &str) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags_and_vfs(dir.join(FILE), flags, vfs.name()).expect("it was rebuilt");
+    // It may be damaged where this looks.
+    let _ = conn.execute_batch(sql);
 }
 
 fn registered(disk: &Arc<Disk>) -> Arc<Registered> {

@@ -1,6 +1,10 @@
 //! The embedded journal under power loss, for as long as one likes.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use clap::Parser;
 use dormouse_power::{
@@ -15,6 +19,9 @@ const ENOUGH_CYCLES: u64 = 2_000;
 
 /// Characters of what a check says of a planted bug: it may print a state.
 const LINE: usize = 120;
+
+/// How often a run tells how far it is where there is no terminal: seldom enough that a log of hours can be read.
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Let the embedded journal live on a disk that loses power, fails and flips bits, and compare it with what it acknowledged. The last line is JSON.
 #[derive(Parser)]
@@ -84,6 +91,12 @@ impl Options {
         Work { seed: self.seed, jobs: self.jobs.unwrap_or(cores).max(1) }
     }
 
+    fn progress(&self, length: u64, what: &'static str) -> Progress {
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("a well-formed template");
+        let bar = ProgressBar::new(length).with_message(what).with_style(style);
+        Progress { bar, what, is_quiet: self.json, told: Mutex::new(Instant::now()) }
+    }
+
     fn say(&self, line: &str) {
         if !self.json {
             println!("{line}");
@@ -96,9 +109,9 @@ impl Options {
 }
 
 fn plant(options: &Options, within: u64) -> Result<(), String> {
-    let bar = bar(ALL.len() as u64, "bugs");
-    let found = find_all(options.work(), within, &|| bar.inc(1));
-    bar.finish_and_clear();
+    let progress = options.progress(ALL.len() as u64, "bugs");
+    let found = find_all(options.work(), within, &|| progress.step(1));
+    drop(progress);
     let missed: Vec<&str> = found.iter().filter(|(_, what)| what.is_err()).map(|(name, _)| *name).collect();
     for (name, what) in &found {
         let first_line = |what: &str| what.lines().next().unwrap_or_default().chars().take(LINE).collect::<String>();
@@ -134,19 +147,19 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 fn lives(options: &Options) -> Result<Tally, String> {
-    let bar = bar(options.cycles, "cycles");
-    let lived = live_all(options.work(), options.cycles, Bug::None, &|cycles| bar.inc(cycles));
-    bar.finish_and_clear();
+    let progress = options.progress(options.cycles, "cycles");
+    let lived = live_all(options.work(), options.cycles, Bug::None, &|cycles| progress.step(cycles));
+    drop(progress);
     lived.map_err(|violation| format!("{violation}\n{}", options.see_again(&format!("--life {}", violation.life))))
 }
 
 fn flips(options: &Options) -> Result<FlipTally, String> {
     let (work, small) = (options.work(), Image::small(options.seed).bits());
     let (bits, every) = if options.every_bit { (small, " --every-bit") } else { (options.flips, "") };
-    let bar = bar(bits, "flips");
-    let step = |flips| bar.inc(flips);
+    let progress = options.progress(bits, "flips");
+    let step = |flips| progress.step(flips);
     let flipped = if options.every_bit { flip_every(work, &step) } else { flip_all(work, bits, &step) };
-    bar.finish_and_clear();
+    drop(progress);
     flipped.map_err(|(bit, what)| format!("{what}\n{}", options.see_again(&format!("--bit {bit}{every}"))))
 }
 
@@ -188,10 +201,30 @@ fn check_gaps(tally: &Tally) -> Result<(), String> {
     if gaps.is_empty() { Ok(()) } else { Err(format!("in all of this there was not once: {}", gaps.join(", "))) }
 }
 
-/// A bar on a terminal, nothing elsewhere.
-fn bar(length: u64, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("a well-formed template");
-    ProgressBar::new(length).with_message(what).with_style(style)
+/// A bar on a terminal; elsewhere a line from time to time, so that a run that is cut off has said something. A violation ends it.
+struct Progress {
+    bar: ProgressBar,
+    what: &'static str,
+    is_quiet: bool,
+    told: Mutex<Instant>,
+}
+
+impl Progress {
+    fn step(&self, count: u64) {
+        self.bar.inc(count);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.bar.is_hidden() && !self.is_quiet && told.elapsed() >= TELL_EVERY {
+            *told = Instant::now();
+            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
+            println!("{done} of {all} {}, no violation", self.what);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Time of the processor that this process took: Linux counts it in hundredths of seconds. Elsewhere 0.

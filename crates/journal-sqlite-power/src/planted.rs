@@ -27,6 +27,10 @@ pub enum Bug {
     Gullible,
     /// What `verify` says of the index is not heard, after a bit flipped.
     Deaf,
+    /// An actor that a flipped bit damaged takes others with it from what the index answers.
+    Hiding,
+    /// This is done to the file after a flipped bit, when `verify --reindex` has made its indexes again.
+    SqlAfterTheMend(&'static str),
 }
 
 /// A bug, the words that its check says, and what they are about.
@@ -51,8 +55,14 @@ const SPOIL: &str =
 const MISDEFINE: &str = "PRAGMA writable_schema = ON;
     UPDATE sqlite_schema SET sql = 'CREATE INDEX members_of_actor ON members(principal)' WHERE name = 'members_of_actor'";
 
+/// The third actor of a small file is gone without a trace.
+const FORGET: &str = "DELETE FROM actors WHERE id = 3; DELETE FROM members WHERE actor = 3; DELETE FROM tasks WHERE actor = 3;
+    DELETE FROM segments WHERE actor = 3; DELETE FROM snapshots WHERE actor = 3; UPDATE log SET bytes = x'' WHERE actor = 3;
+    UPDATE totals SET actors = actors - 1, retired = (SELECT count(*) FROM actors WHERE retired = 1),
+        commits = (SELECT sum(head_seq) FROM actors), closed_live = 0, closed_end = 0";
+
 /// All of them.
-pub const ALL: [Planted; 18] = [
+pub const ALL: [Planted; 20] = [
     planted("syncs of the WAL do nothing", Bug::Disk(Flaw::UnsyncedWal), &[LOST]),
     planted("no sync does anything", Bug::Disk(Flaw::UnsyncedAll), &[LOST]),
     planted("a disk that claims too much", Bug::Disk(Flaw::Claims), &[LOST, PHANTOM]),
@@ -71,6 +81,8 @@ pub const ALL: [Planted; 18] = [
     planted("an index that SQLite cannot use", Bug::SqlAtTheEnd(MISDEFINE), &["the file is damaged"]),
     planted("hashes are not looked at", Bug::Gullible, &["is served as"]),
     planted("verify is not heard", Bug::Deaf, &["nothing tells"]),
+    planted("a damaged actor hides others", Bug::Hiding, &["nothing tells"]),
+    planted("an actor is lost by a new index", Bug::SqlAfterTheMend(FORGET), &["is served as"]),
 ];
 
 /// What the comparison with the model says, by what differs.
@@ -86,7 +98,7 @@ impl Planted {
     /// It says nothing; what another check says, if one does.
     pub fn find(&self, seed: u64, within: u64) -> Result<String, Option<String>> {
         match self.bug {
-            Bug::Gullible | Bug::Deaf => self.flip(seed, within),
+            Bug::Gullible | Bug::Deaf | Bug::Hiding | Bug::SqlAfterTheMend(_) => self.flip(seed, within),
             _ => self.among((0..within / CUTS_PER_LIFE).map(|life| live(seed, life, self.bug, &mut Tally::default()))),
         }
     }

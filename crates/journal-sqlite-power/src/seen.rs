@@ -1,13 +1,23 @@
 //! What the index answers: to be compared with what it answered before a bit flipped.
 
+use std::fmt::Debug;
+
 use dormouse_core::{Address, Time};
 use dormouse_journal::{Filter, Index, Row, StoreError};
 use dormouse_journal_sqlite::SqliteStore;
 
 use crate::notes::{TASK, WAKE};
 
-/// Answers by their names, in words; of one that is an error there is none.
-pub(crate) type Seen = Vec<(&'static str, Option<String>)>;
+/// Answers by their names; of one that is an error there is none.
+pub(crate) type Seen = Vec<(&'static str, Option<Vec<Item>>)>;
+
+/// One line of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Item {
+    /// Whom it is about, if about one actor.
+    pub(crate) actor: Option<Address>,
+    words: String,
+}
 
 /// Answers that nothing can be held against: a lease and its attempts are in the index alone, and bars of commits of long ago too.
 pub(crate) const ONLY_HERE: [&str; 3] = ["leases", "attempts", "activity"];
@@ -22,31 +32,43 @@ const LATE: Time = Time(WAKE.0 + ALL as u64);
 pub(crate) async fn seen(store: &SqliteStore, addresses: impl Iterator<Item = &Address>) -> Seen {
     let mut rows = Vec::new();
     for address in addresses {
-        rows.push(store.row(address).await.map(|row| row.map(without_wake)));
+        // Of a row that is an error there is none.
+        rows.push(Item::of(address, store.row(address).await.ok().map(|row| row.map(without_wake))));
     }
     let due = store.due(LATE, ALL).await.map(|due| {
         let mut due: Vec<Address> = due.into_iter().map(|(_, address)| address).collect();
         due.sort();
         due
     });
-    let leases = store.lease(&[TASK], LATE, Time(LATE.0 + 1), ALL).await;
-    let attempts = leases.as_ref().ok().map(|leases| leases.iter().map(|lease| lease.attempt).collect::<Vec<_>>());
-    let leased = leases.map(|leases| leases.into_iter().map(|lease| (lease.address, lease.task)).collect::<Vec<_>>());
+    let leases = store.lease(&[TASK], LATE, Time(LATE.0 + 1), ALL).await.unwrap_or_default();
+    let counts = store.counts().await.map(|counts| vec![Item::of_all(counts)]);
+    let activity = store.activity(Time(0)).await.map(|activity| vec![Item::of_all(activity)]);
     let mut seen = vec![
-        ("rows", in_words(rows.into_iter().collect::<Result<Vec<_>, _>>())),
-        ("due", in_words(due)),
-        ("leases", in_words(leased)),
-        ("attempts", attempts.map(|attempts| format!("{attempts:?}"))),
-        ("present", in_words(store.present(None, ALL).await)),
-        ("everybody", in_words(store.sweep(None, ALL).await)),
-        ("counts", in_words(store.counts().await)),
-        ("activity", in_words(store.activity(Time(0)).await)),
+        ("rows", Some(rows)),
+        ("due", names(due)),
+        ("leases", Some(leases.iter().map(|lease| Item::of(&lease.address, &lease.task)).collect())),
+        ("attempts", Some(leases.iter().map(|lease| Item::of(&lease.address, lease.attempt)).collect())),
+        ("present", names(store.present(None, ALL).await)),
+        ("everybody", names(store.sweep(None, ALL).await)),
+        ("counts", counts.ok()),
+        ("activity", activity.ok()),
     ];
     for (name, filter) in lists() {
         let page = store.list(&filter, None, ALL).await;
-        seen.push((name, in_words(page.map(|page| page.rows.into_iter().map(without_wake).collect::<Vec<_>>()))));
+        let rows = page.map(|page| page.rows.into_iter().map(|row| Item::of(&row.address.clone(), without_wake(row))));
+        seen.push((name, rows.ok().map(Iterator::collect)));
     }
     seen
+}
+
+impl Item {
+    fn of(address: &Address, what: impl Debug) -> Self {
+        Self { actor: Some(address.clone()), words: format!("{what:?}") }
+    }
+
+    fn of_all(what: impl Debug) -> Self {
+        Self { actor: None, words: format!("{what:?}") }
+    }
 }
 
 fn lists() -> [(&'static str, Filter); 4] {
@@ -62,6 +84,6 @@ fn without_wake(row: Row) -> Row {
     Row { wake: None, ..row }
 }
 
-fn in_words<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> Option<String> {
-    answer.ok().map(|answer| format!("{answer:?}"))
+fn names(answer: Result<Vec<Address>, StoreError>) -> Option<Vec<Item>> {
+    answer.ok().map(|names| names.iter().map(|address| Item::of(address, ())).collect())
 }
