@@ -88,8 +88,9 @@ impl Place {
     pub(crate) fn verify(&self) -> Result<u64, Broken> {
         let output = self.run(&["verify", "--json"])?;
         let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let whole = output.status.success() && said["failures"].as_array().is_some_and(Vec::is_empty);
-        hold(whole, || format!("the journal is not whole: {said} {}", String::from_utf8_lossy(&output.stderr)))?;
+        hold(output.status.success() && is_whole(&said), || {
+            format!("the journal is not whole: {said} {}", String::from_utf8_lossy(&output.stderr))
+        })?;
         said["commits"].as_u64().ok_or_else(|| Broken(format!("no number of commits in {said}")))
     }
 
@@ -111,6 +112,11 @@ impl Place {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.and_then(|value| value.parse().ok()).ok_or_else(|| Broken(format!("no {name} in the metrics")))
     }
+}
+
+/// Whether `verify` found nothing wrong, of the histories or of the index.
+fn is_whole(said: &Value) -> bool {
+    ["failures", "index"].iter().all(|part| said[part].as_array().is_some_and(Vec::is_empty))
 }
 
 impl Host {
@@ -181,4 +187,24 @@ fn free_port() -> Result<u16, Broken> {
     let first = 20_000 + (std::process::id() % 10_000) as u16;
     let free = (first..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.ok_or_else(|| Broken("no port is free".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_in_the_index_is_no_whole_journal() {
+        assert!(is_whole(&json!({ "failures": [], "index": [] })));
+        for said in [
+            json!({ "failures": [{ "actor": "main/todo/a", "why": "damaged" }], "index": [] }),
+            json!({ "failures": [], "index": ["main/todo/a: its row is elsewhere"] }),
+            json!({ "failures": [] }),
+            Value::Null,
+        ] {
+            assert!(!is_whole(&said), "{said}");
+        }
+    }
 }

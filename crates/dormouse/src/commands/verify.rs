@@ -21,7 +21,7 @@ struct Tally {
     events: u64,
     snapshots: u64,
     unknown_kinds: u64,
-    failures: Vec<(Address, String)>,
+    failures: Vec<(String, String)>,
     /// What the index has wrong.
     index: Vec<String>,
 }
@@ -29,9 +29,8 @@ struct Tally {
 pub(crate) async fn verify(app: &App, options: Verify) -> Result<ExitCode, Problem> {
     let since = Instant::now();
     let tally = look(app, &options.data.data, options.reindex).await?;
-    tally.print(options.json, since)?;
-    // The index is derived: what it has wrong is told, and is no failure of a history.
-    Ok(if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    tally.print(&options, since)?;
+    Ok(if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn look(app: &App, data: &Path, mends: bool) -> Result<Tally, Problem> {
@@ -43,6 +42,7 @@ async fn look(app: &App, data: &Path, mends: bool) -> Result<Tally, Problem> {
     let store = open_existing(data)?;
     let mut tally = Tally::default();
     tally.all(&store, app, mends).await?;
+    tally.failures.extend(store.damaged().await?.into_iter().map(|row| ("rows of actors".to_owned(), row)));
     tally.index.extend(store.inspect().await?);
     store.close().await;
     Ok(tally)
@@ -62,7 +62,16 @@ impl Tally {
             }
         }
         bar.finish_and_clear();
+        let counted = store.counts().await?.actors;
+        if counted != self.actors {
+            self.index.push(format!("{} actors are found by their names, and {counted} are counted", self.actors));
+        }
         Ok(())
+    }
+
+    /// Nothing is wrong, of histories or of what is derived from them.
+    fn is_whole(&self) -> bool {
+        self.failures.is_empty() && self.index.is_empty()
     }
 
     async fn actor(
@@ -86,7 +95,7 @@ impl Tally {
             }
             Err(LoadError::Store(error)) => Err(error.into()),
             Err(damage) => {
-                self.failures.push((address, damage.to_string()));
+                self.fail(&address, damage.to_string());
                 Ok(())
             }
         }
@@ -104,13 +113,13 @@ impl Tally {
             Ok(Some(stored)) => stored,
             Ok(None) => return Ok(()),
             Err(error) => {
-                self.failures.push((address, error.to_string()));
+                self.fail(&address, error.to_string());
                 return Ok(());
             }
         };
         self.snapshots += 1;
         let Ok(header) = snapshot::header(&stored.bytes) else {
-            self.failures.push((address, "its snapshot does not decode".into()));
+            self.fail(&address, "its snapshot does not decode".into());
             return Ok(());
         };
         if header.rules != kind.rules {
@@ -126,8 +135,7 @@ impl Tally {
         let restored = Machine::restore(kind.clone(), address.clone(), &stored.bytes);
         let agrees = restored.is_ok_and(|machine| machine.is_some_and(|machine| machine.state_hash() == then));
         if !agrees || header.state_hash != then {
-            self.failures
-                .push((address, format!("its snapshot at commit {} is not what the commits give", header.head.seq)));
+            self.fail(&address, format!("its snapshot at commit {} is not what the commits give", header.head.seq));
         }
         Ok(())
     }
@@ -145,31 +153,40 @@ impl Tally {
             Ok(differences) => self.index.extend(differences.iter().map(|what| format!("{address}: {what}"))),
             Err(ReadError::Store(fatal @ StoreError::Fatal(_))) => return Err(fatal.into()),
             Err(ReadError::Store(damaged)) => self.index.push(format!("{address}: {}", with_sources(&damaged))),
-            Err(damaged) => self.failures.push((address, damaged.to_string())),
+            Err(damaged) => self.fail(&address, damaged.to_string()),
         }
         Ok(())
     }
 
-    fn print(&self, as_json: bool, since: Instant) -> Result<(), Problem> {
+    /// What to do about what is wrong.
+    fn next_steps(&self, is_reindexed: bool) -> impl Iterator<Item = &'static str> {
+        let restore = (!self.failures.is_empty()).then_some(RESTORE);
+        let mend = (!self.index.is_empty()).then_some(if is_reindexed { MOVE } else { REINDEX });
+        restore.into_iter().chain(mend)
+    }
+
+    fn fail(&mut self, address: &Address, why: String) {
+        self.failures.push((address.to_string(), why));
+    }
+
+    fn print(&self, options: &Verify, since: Instant) -> Result<(), Problem> {
         let Self { actors, commits, events, snapshots, unknown_kinds, failures, index } = self;
-        if as_json {
+        if options.json {
             let failures: Vec<_> = failures.iter().map(|(actor, why)| json!({ "actor": actor, "why": why })).collect();
             let seconds = since.elapsed().as_secs_f64();
             return say(json!({ "actors": actors, "commits": commits, "events": events, "snapshots": snapshots,
                                "unknown_kinds": unknown_kinds, "failures": failures, "index": index, "seconds": seconds }));
         }
-        for (address, why) in failures {
-            say(format_args!("{address}: {why}"))?;
+        for (actor, why) in failures {
+            say(format_args!("{actor}: {why}"))?;
         }
         for what in index {
             say(what)?;
         }
-        if !index.is_empty() {
-            say(
-                "The commits are what counts, and what the index has wrong can be made again from them: run this with --reindex.",
-            )?;
+        for next in self.next_steps(options.reindex) {
+            say(next)?;
         }
-        let verdict = if failures.is_empty() { "Verified" } else { "NOT verified" };
+        let verdict = if self.is_whole() { "Verified" } else { "NOT verified" };
         say(format_args!(
             "{verdict}: {actors} actors, {commits} commits, {events} events, {snapshots} snapshots; {} failed, {unknown_kinds} of unknown kinds, {} differences in the index.",
             failures.len(),
@@ -177,6 +194,13 @@ impl Tally {
         ))
     }
 }
+
+/// What is left to do about a history.
+const RESTORE: &str = "What failed is nowhere else, and is not served: restore a backup of it.";
+/// About an index, before and after that.
+const REINDEX: &str =
+    "The commits are what counts, and what the index has wrong can be made again from them: run this with --reindex.";
+const MOVE: &str = "What the index still has wrong is not made again in this file: export the actors and import them into another folder, or restore a backup.";
 
 /// What the index has wrong of an actor, after it was written anew if `mends` says so.
 async fn differences(
@@ -203,6 +227,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
+    use crate::app::Data;
 
     /// Whoever joins leaves an alarm and a task.
     #[derive(Default, Serialize, Deserialize)]
@@ -268,6 +293,12 @@ mod tests {
         tally.index.join("; ")
     }
 
+    /// How the command ends.
+    async fn ends(app: &App, data: &Path, reindex: bool) -> ExitCode {
+        let data = Data { data: data.to_owned() };
+        verify(app, Verify { data, json: false, reindex }).await.unwrap()
+    }
+
     #[tokio::test]
     async fn what_the_index_has_wrong_is_told_and_mended() {
         for (damage, told) in [
@@ -295,8 +326,28 @@ mod tests {
             drop(file);
             let before = said(&app, folder.path(), false).await;
             assert!(before.contains(told), "{damage}: {before}");
-            assert_eq!(said(&app, folder.path(), true).await, "", "{damage}");
+            assert_eq!(ends(&app, folder.path(), false).await, ExitCode::FAILURE, "{damage}");
+            assert_eq!(ends(&app, folder.path(), true).await, ExitCode::SUCCESS, "{damage}");
             assert_eq!(said(&app, folder.path(), false).await, "", "{damage}");
+            assert_eq!(ends(&app, folder.path(), false).await, ExitCode::SUCCESS, "{damage}");
+        }
+    }
+
+    /// Nobody finds it by its name any more, so that nothing fails to load.
+    #[tokio::test]
+    async fn an_actor_whose_row_has_no_name_is_told_and_not_made_to_vanish() {
+        let (folder, app) = (tempfile::tempdir().unwrap(), App::new("bells").actor::<Bell>());
+        one_bell(&app, folder.path()).await;
+        let file = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();
+        // With rows in the log under such a name the store does not open.
+        file.execute_batch("DELETE FROM log; UPDATE totals SET closed_live = 0, closed_end = 0").unwrap();
+        assert_eq!(file.execute("UPDATE actors SET name = 'A!'", []).unwrap(), 1);
+        drop(file);
+        for mends in [false, true] {
+            let tally = look(&app, folder.path(), mends).await.unwrap();
+            assert!(tally.actors == 0 && tally.failures.len() == 1 && tally.index.len() == 1, "{:?}", tally.failures);
+            assert_eq!(tally.next_steps(mends).collect::<Vec<_>>(), [RESTORE, if mends { MOVE } else { REINDEX }]);
+            assert_eq!(ends(&app, folder.path(), mends).await, ExitCode::FAILURE);
         }
     }
 }
