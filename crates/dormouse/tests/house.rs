@@ -13,6 +13,7 @@ use serde_json::Value;
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dormouse-core", &[]),
     ("dormouse-journal", &["dormouse-core"]),
+    ("dormouse-journal-dynamodb", &["dormouse-core", "dormouse-journal"]),
     ("dormouse-journal-sqlite", &["dormouse-core", "dormouse-journal"]),
     ("dormouse-client", &["dormouse-core"]),
     ("dormouse-engine", &["dormouse-core", "dormouse-journal"]),
@@ -56,12 +57,22 @@ const LICENCES: &[&str] = &[
 /// A second crypto provider makes rustls panic at run time; the others are unmaintained or unsound.
 const BANNED: &[&str] = &["ring", "openssl-sys", "native-tls", "serde_yaml", "serde_yml", "libyml", "bincode"];
 
+/// Ours that may reach the AWS SDK or the object stores, which take longer to build than all the rest.
+const ON_AWS: &[&str] = &["dormouse-journal-dynamodb"];
+
+/// How the names of those begin.
+const OF_AWS: &[&str] =
+    &["aws-config", "aws-runtime", "aws-sdk", "aws-smithy", "aws_lambda", "lambda_", "object_store"];
+
 /// What the pure core must not reach: runtimes, sockets, ambient randomness.
 const NOT_IN_CORE: &[&str] = &["tokio", "mio", "socket2", "hyper", "getrandom", "rand", "chrono", "time"];
 
 fn metadata() -> Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--locked"]).output().unwrap();
+    let mut metadata = Command::new(cargo);
+    // From the root: elsewhere, the default member is the package that one stands in.
+    metadata.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let output = metadata.args(["metadata", "--format-version", "1", "--locked"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -133,6 +144,20 @@ fn the_core_reaches_no_clock_and_no_socket() {
     let reached = reached(&metadata(), "dormouse-core");
     let found: Vec<_> = NOT_IN_CORE.iter().filter(|name| reached.contains(**name)).collect();
     assert!(found.is_empty(), "the core reaches {found:?}");
+}
+
+#[test]
+fn nobody_reaches_aws_but_who_may() {
+    let metadata = metadata();
+    let default: BTreeSet<&str> =
+        metadata["workspace_default_members"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    for package in ours(&metadata) {
+        let name = text(package, "name");
+        let reached = reached(&metadata, name);
+        let found = reached.iter().find(|name| OF_AWS.iter().any(|of| name.starts_with(of)));
+        assert_eq!(found.is_some(), ON_AWS.contains(&name), "{name} reaches {found:?}");
+        assert_eq!(default.contains(text(package, "id")), found.is_none(), "{name} in a plain `cargo build`");
+    }
 }
 
 /// What is built with any feature of ours on any platform. The metadata, like the lock file, also lists what a dependency

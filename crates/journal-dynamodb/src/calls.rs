@@ -1,0 +1,65 @@
+//! Every call to DynamoDB goes through here: it asks what it consumed, and that is counted.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
+    error::SdkError,
+    operation::{
+        delete_item::{builders::DeleteItemFluentBuilder, *},
+        get_item::{builders::GetItemFluentBuilder, *},
+        put_item::{builders::PutItemFluentBuilder, *},
+        query::{builders::QueryFluentBuilder, *},
+    },
+    types::ReturnConsumedCapacity,
+};
+
+use crate::usage::{Meter, Units};
+
+/// One attempt at a call: a hundred times what a slow one takes. An append that takes longer has an unknown outcome, and is put again.
+const ATTEMPT_MAX: Duration = Duration::from_secs(3);
+
+type Outcome<T, E> = Result<T, SdkError<E, HttpResponse>>;
+
+/// The client, and the same without the SDK's retries.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub(crate) client: Client,
+    /// For appends. Of several attempts the last one's error says nothing about the first: one that timed out may be written though the next was
+    /// throttled.
+    pub(crate) once: Client,
+    pub(crate) meter: Meter,
+}
+
+macro_rules! calls {
+    ($($name:ident, $operation:literal, $units:ident: $builder:ty => $output:ty, $error:ty;)+) => {$(
+        pub(crate) async fn $name(&self, call: $builder) -> Outcome<$output, $error> {
+            self.meter.called($operation);
+            let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
+            self.meter.consumed(Units::$units, answer.consumed_capacity());
+            Ok(answer)
+        }
+    )+};
+}
+
+impl Calls {
+    pub(crate) fn new(client: &Client) -> Self {
+        let with = |retries: RetryConfig| {
+            let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_MAX).build();
+            Client::from_conf(client.config().to_builder().retry_config(retries).timeout_config(timeouts).build())
+        };
+        Self {
+            client: with(client.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard)),
+            once: with(RetryConfig::disabled()),
+            meter: Meter::default(),
+        }
+    }
+
+    calls! {
+        put, "PutItem", Write: PutItemFluentBuilder => PutItemOutput, PutItemError;
+        get, "GetItem", Read: GetItemFluentBuilder => GetItemOutput, GetItemError;
+        query, "Query", Read: QueryFluentBuilder => QueryOutput, QueryError;
+        delete, "DeleteItem", Write: DeleteItemFluentBuilder => DeleteItemOutput, DeleteItemError;
+    }
+}

@@ -1,0 +1,81 @@
+//! What the tests on emulators share. `tools/cloud/run` starts both and says where they are.
+#![allow(dead_code, unused_macros, clippy::unwrap_used, reason = "each test file uses some of it")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region},
+};
+use dormouse_journal_dynamodb::{DynamoStore, Tables};
+use object_store::memory::InMemory;
+
+/// Who plays DynamoDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Emulator {
+    Dynoxide,
+    Ministack,
+}
+
+impl Emulator {
+    pub(crate) fn endpoint(self) -> String {
+        let variable = match self {
+            Self::Dynoxide => "DORMOUSE_DYNOXIDE",
+            Self::Ministack => "DORMOUSE_MINISTACK",
+        };
+        std::env::var(variable)
+            .unwrap_or_else(|_| panic!("{variable} does not say where {self:?} is; use `make cloud-test`"))
+    }
+
+    pub(crate) fn client(self) -> Client {
+        client(&self.endpoint())
+    }
+
+    /// A store with tables of its own.
+    pub(crate) async fn store(self) -> DynamoStore {
+        let client = self.client();
+        DynamoStore::new(&client, self.tables().await, Arc::new(InMemory::new()))
+    }
+
+    /// Tables that nobody else uses.
+    pub(crate) async fn tables(self) -> Tables {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let tables = Tables::named(&format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        tables.create(&self.client()).await.unwrap();
+        tables
+    }
+}
+
+/// A client of whoever listens there.
+pub(crate) fn client(endpoint: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
+
+/// Make a test of each of these functions on each emulator.
+macro_rules! on_each_emulator {
+    ($($case:ident),+ $(,)?) => {
+        mod dynoxide {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(super::support::Emulator::Dynoxide).await;
+            })+
+        }
+
+        mod ministack {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(super::support::Emulator::Ministack).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_each_emulator;
