@@ -11,7 +11,7 @@ CYCLES ?= 100000
 FLIPS ?= 100000
 MINUTES ?= 5
 
-.PHONY: help demo test test-that-computes test-that-waits check web generate rust-test web-test e2e sim chaos fuzz conformance bench pictures tools clean
+.PHONY: help demo test test-that-computes test-that-waits check web generate rust-test web-test e2e sim chaos fuzz conformance cloud-test bench pictures tools clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,8 @@ demo: tools web ## Build everything and serve the demo on http://localhost:7878
 test: tools web ## Run every check and test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked
+	cargo test --workspace --exclude dormouse-journal-dynamodb --locked
+	$(MAKE) --no-print-directory cloud-test
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
@@ -42,7 +43,7 @@ test-that-waits: tools web
 check: tools ## The fast loop: formatting, lints, unit tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked --lib --bins
+	cargo test --workspace --exclude dormouse-journal-dynamodb --locked --lib --bins
 	cd web && npm run check
 
 web: web/node_modules/.built ## Build the pages and the TypeScript clients
@@ -81,9 +82,12 @@ fuzz: tools ## Give everything that reads from outside what nobody would send, g
 
 conformance: web ## Let others' suites test WebSockets and the OpenAPI document (API_SECONDS=60)
 	# All examples, though two would do: so they are those that the tests have built.
-	cargo build --locked --workspace --examples
+	cargo build --locked --workspace --exclude dormouse-journal-dynamodb --examples
 	cargo build --locked -p arcade
 	tools/conformance/run $(API_SECONDS)
+
+cloud-test: tools ## Test the journal on DynamoDB beside two emulators (the first time builds one of them, for minutes)
+	tools/cloud/run cargo test --locked -p dormouse-journal-dynamodb
 
 chaos: tools web ## Kill, stop, fill and flood real processes beside real clients in full (ARGS="crowd --loris 1000" for a part)
 	cargo build --release --locked -p arcade
