@@ -101,12 +101,12 @@ impl Batch<'_> {
 
     /// Instances of one kind that nobody was given yet.
     fn fresh(&self, kind: &str, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
-        self.ready(&ready_sql("t.at", "t.free_at IS NULL"), params![kind], until, limit)
+        self.ready(&ready_sql(FRESH), params![kind], until, limit)
     }
 
     /// Those whose lease or pause has ended.
     fn free_again(&self, kind: &str, now: Time, until: Time, limit: usize) -> rusqlite::Result<Vec<Ready>> {
-        self.ready(&ready_sql("t.free_at", "t.free_at <= ?2"), params![kind, int(now.0)], until, limit)
+        self.ready(&ready_sql(FREE_AGAIN), params![kind, int(now.0)], until, limit)
     }
 
     /// The first of these instances, as they would be leased. Damaged rows do not count, so that they hide nobody.
@@ -117,8 +117,13 @@ impl Batch<'_> {
     }
 }
 
-/// Instances that are ready since `since`, longest first: a walk over `tasks_of_kind`, which whoever reads ends.
-fn ready_sql(since: &str, test: &str) -> String {
+/// Since when an instance is ready, and what tells that it is.
+type IsReady = (&'static str, &'static str);
+const FRESH: IsReady = ("t.at", "t.free_at IS NULL");
+const FREE_AGAIN: IsReady = ("t.free_at", "t.free_at <= ?2");
+
+/// Instances that are ready, the longest first: a walk over `tasks_of_kind`, which whoever reads ends.
+fn ready_sql((since, test): IsReady) -> String {
     // CROSS, or else SQLite may begin with the actors.
     format!(
         "SELECT t.actor, {since}, t.attempts + 1, a.tenant, a.kind, a.name, t.key, t.kind, t.opened, t.nth, t.at, a.epoch, a.seal
@@ -148,4 +153,27 @@ fn lease_at(row: &Row<'_>, until: Time) -> rusqlite::Result<Lease> {
     let (key, kind) = (TaskKey(row.get(6)?), row.get(7)?);
     let task = Opened { key, kind, seq: nat_at(row, 8)?, nth, at: time_at(row, 10)? };
     Ok(Lease { address, task, attempt: row.get(2)?, until })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ready_is_found_in_an_index_and_sorted_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("journal.sqlite");
+        let conn = crate::schema::open_writer(&file, &crate::Options::default()).unwrap();
+        for ready in [FRESH, FREE_AGAIN] {
+            let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", ready_sql(ready))).unwrap();
+            // A plan needs no values.
+            let mut rows = explain.raw_query();
+            let mut steps: Vec<String> = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get(3).unwrap());
+            }
+            assert_eq!(steps.len(), 2, "{steps:?}");
+            assert!(steps[0].starts_with("SEARCH t USING INDEX tasks_of_kind (kind=? AND free_at"), "{steps:?}");
+        }
+    }
 }
