@@ -11,6 +11,11 @@ CYCLES ?= 100000
 FLIPS ?= 100000
 MINUTES ?= 5
 
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Every program in its debug build, out of what the tests are built from: another choice of packages would have other features, for which SQLite, TLS,
+# tokio and most of what is ours would be built once more.
+BUILD := cargo build --workspace --bins --examples --locked
+
 .PHONY: help demo test test-that-computes test-that-waits check web generate rust-test web-test e2e sim chaos fuzz conformance cloud-test bench pictures tools clean
 
 help: ## List the commands
@@ -24,8 +29,7 @@ demo: tools web ## Build everything and serve the demo on http://localhost:7878
 test: tools web ## Run every check and test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --exclude dormouse-journal-dynamodb --locked
-	$(MAKE) --no-print-directory cloud-test
+	tools/cloud/run cargo test --workspace --locked
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
@@ -33,17 +37,17 @@ test: tools web ## Run every check and test
 	$(MAKE) --no-print-directory e2e
 
 # Side by side: one keeps the cores busy, the other mostly waits for processes to die and start, and judges no times.
-test-that-computes: tools
+test-that-computes:
 	$(MAKE) --no-print-directory sim CYCLES=2000 FLIPS=2000
 
-test-that-waits: tools web
+test-that-waits:
 	$(MAKE) --no-print-directory conformance
-	cargo run --locked -p dormouse-chaos -- all --small
+	$(TARGET)/debug/chaos all --small
 
 check: tools ## The fast loop: formatting, lints, unit tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --exclude dormouse-journal-dynamodb --locked --lib --bins
+	cargo test --workspace --locked --lib --bins
 	cd web && npm run check
 
 web: web/node_modules/.built ## Build the pages and the TypeScript clients
@@ -64,26 +68,25 @@ web/tools/node_modules/.installed: web/tools/package-lock.json
 	touch $@
 
 generate: web/tools/node_modules/.installed ## Write what is generated: documents, codes and types (CHECK=--check compares)
-	cargo build --locked -p arcade
+	$(BUILD)
 	tools/generate $(CHECK)
 
 e2e: web ## Drive the real page and the real binary with a browser
-	cargo build --locked -p arcade
-	cd web && npm run e2e
+	$(BUILD)
+	cd web && ARCADE=$(abspath $(TARGET)/debug/arcade) npm run e2e
 
 sim: tools ## Find planted bugs; cut the power (CYCLES=100000, FLIPS=100000); play the engine with faults (SEEDS=200, or HOURS=…)
-	cargo run --profile quick --locked -p dormouse-sim -- --planted 40
-	cargo run --profile quick --locked -p dormouse-power -- --planted 400
-	cargo run --profile quick --locked -p dormouse-power -- --cycles $(CYCLES) --flips $(FLIPS)
-	cargo run --profile quick --locked -p dormouse-sim -- $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
+	cargo build --profile quick --locked -p dormouse-sim -p dormouse-power
+	$(TARGET)/quick/sim --planted 40
+	$(TARGET)/quick/power --planted 400
+	$(TARGET)/quick/power --cycles $(CYCLES) --flips $(FLIPS)
+	$(TARGET)/quick/sim $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))
 
 fuzz: tools ## Give everything that reads from outside what nobody would send, guided by coverage (MINUTES=5)
 	@tools/fuzz $(MINUTES)
 
 conformance: web ## Let others' suites test WebSockets and the OpenAPI document (API_SECONDS=60)
-	# All examples, though two would do: so they are those that the tests have built.
-	cargo build --locked --workspace --exclude dormouse-journal-dynamodb --examples
-	cargo build --locked -p arcade
+	$(BUILD)
 	tools/conformance/run $(API_SECONDS)
 
 cloud-test: tools ## Test the journal on DynamoDB beside two emulators (the first time builds one of them, for minutes)
@@ -100,7 +103,7 @@ bench: tools web ## Measure speed and memory beside raw baselines on this machin
 	target/release/bench $(ARGS)
 
 pictures: web ## Take the pictures of the README from the running page
-	cargo build --locked -p arcade
+	$(BUILD)
 	cd web && npm run pictures
 
 tools: ## Say what is missing on this machine
