@@ -7,10 +7,13 @@ use aws_sdk_dynamodb::{
     config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
     error::SdkError,
     operation::{
+        batch_get_item::{builders::BatchGetItemFluentBuilder, *},
         delete_item::{builders::DeleteItemFluentBuilder, *},
         get_item::{builders::GetItemFluentBuilder, *},
         put_item::{builders::PutItemFluentBuilder, *},
         query::{builders::QueryFluentBuilder, *},
+        transact_write_items::{builders::TransactWriteItemsFluentBuilder, *},
+        update_item::{builders::UpdateItemFluentBuilder, *},
     },
     types::ReturnConsumedCapacity,
 };
@@ -37,7 +40,7 @@ macro_rules! calls {
         pub(crate) async fn $name(&self, call: $builder) -> Outcome<$output, $error> {
             self.meter.called($operation);
             let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
-            self.meter.consumed(Units::$units, answer.consumed_capacity());
+            answer.consumed_capacity().into_iter().for_each(|consumed| self.meter.consumed(Units::$units, consumed));
             Ok(answer)
         }
     )+};
@@ -60,6 +63,10 @@ impl Calls {
         put, "PutItem", Write: PutItemFluentBuilder => PutItemOutput, PutItemError;
         get, "GetItem", Read: GetItemFluentBuilder => GetItemOutput, GetItemError;
         query, "Query", Read: QueryFluentBuilder => QueryOutput, QueryError;
+        update, "UpdateItem", Write: UpdateItemFluentBuilder => UpdateItemOutput, UpdateItemError;
         delete, "DeleteItem", Write: DeleteItemFluentBuilder => DeleteItemOutput, DeleteItemError;
+        get_many, "BatchGetItem", Read: BatchGetItemFluentBuilder => BatchGetItemOutput, BatchGetItemError;
+        transact, "TransactWriteItems", Write: TransactWriteItemsFluentBuilder
+            => TransactWriteItemsOutput, TransactWriteItemsError;
     }
 }

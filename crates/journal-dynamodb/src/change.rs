@@ -23,7 +23,7 @@ struct Stored<'a> {
 
 /// A summary in a form of its own: what JSON leaves out has a place here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Line {
+struct Line {
     title: String,
     status: String,
     members: Vec<String>,
@@ -73,6 +73,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<IndexChange> {
         present: stored.present,
         retired: stored.retired,
     })
+}
+
+/// A summary by itself, as a row keeps it.
+pub(crate) fn encode_summary(summary: &Summary) -> Vec<u8> {
+    postcard::to_extend(&Line::from(summary), vec![VERSION]).expect("a Vec takes every byte")
+}
+
+pub(crate) fn decode_summary(bytes: &[u8]) -> Option<Summary> {
+    let (&VERSION, bytes) = bytes.split_first()? else { return None };
+    let (line, []) = postcard::take_from_bytes::<Line>(bytes).ok()? else { return None };
+    Some(line.into())
 }
 
 #[cfg(test)]

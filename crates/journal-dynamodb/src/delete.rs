@@ -18,7 +18,7 @@ impl DynamoStore {
             self.delete_item(last).await?;
         }
         self.heads.forget(address);
-        Ok(())
+        self.forget_row(address).await
     }
 
     /// Delete a page of the oldest items, but never the last one. Whether there may be more.

@@ -141,7 +141,6 @@ pub(crate) struct Lesson {
 }
 
 impl Lesson {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the index reads it, which is not there yet"))]
     pub(crate) fn read(item: &Item) -> Result<Self, BadItem> {
         let bad = |what| BadItem { address: text_in(item, "a").unwrap_or_default().to_owned(), what };
         let address: Address =

@@ -1,6 +1,7 @@
 //! The store: what it is made of, and where an actor stands.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -11,6 +12,7 @@ use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder, t
 use dormouse_core::{Address, Time, position::Head};
 use dormouse_journal::{AppendError, Entry, Journal, ReadError, Run, StoreError, StoredSnapshot};
 use object_store::ObjectStore;
+use tokio::sync::Mutex;
 
 use crate::{
     calls::Calls,
@@ -30,6 +32,8 @@ pub struct DynamoStore {
     pub(crate) tables: Tables,
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) heads: Heads,
+    /// Tenants and kinds that the index knows.
+    pub(crate) kinds: Mutex<BTreeSet<String>>,
     clock: Clock,
 }
 
@@ -44,7 +48,8 @@ impl DynamoStore {
     ///
     /// The client's timeouts are replaced, and for appends its retries.
     pub fn new(client: &Client, tables: Tables, objects: Arc<dyn ObjectStore>) -> Self {
-        Self { calls: Calls::new(client), tables, objects, heads: Heads::default(), clock: Arc::new(wall) }
+        let (heads, kinds) = (Heads::default(), Mutex::default());
+        Self { calls: Calls::new(client), tables, objects, heads, kinds, clock: Arc::new(wall) }
     }
 
     /// The same by another clock: for tests.

@@ -38,8 +38,8 @@ impl Meter {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).calls.entry(operation).or_default() += 1;
     }
 
-    pub(crate) fn consumed(&self, units: Units, capacity: Option<&ConsumedCapacity>) {
-        let consumed = capacity.and_then(ConsumedCapacity::capacity_units).unwrap_or(0.0);
+    pub(crate) fn consumed(&self, units: Units, capacity: &ConsumedCapacity) {
+        let consumed = capacity.capacity_units().unwrap_or(0.0);
         let mut usage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match units {
             Units::Read => usage.reads += consumed,

@@ -6,8 +6,12 @@ mod support;
 use dormouse_journal::conformance;
 use support::{Emulator, on_each_emulator};
 
-on_each_emulator!(is_a_journal);
+on_each_emulator!(is_a_journal, is_an_index);
 
 async fn is_a_journal(emulator: Emulator) {
     assert_eq!(conformance::journal_suite(async || emulator.store().await).await, 33);
+}
+
+async fn is_an_index(emulator: Emulator) {
+    assert_eq!(conformance::index_suite(async || emulator.followed().await).await, 34);
 }

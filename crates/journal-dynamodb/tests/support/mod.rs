@@ -1,6 +1,9 @@
 //! What the tests on emulators share. `tools/cloud/run` starts both and says where they are.
 #![allow(dead_code, unused_macros, clippy::unwrap_used, reason = "each test file uses some of it")]
 
+pub(crate) mod front;
+pub(crate) mod stream;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -40,10 +43,19 @@ impl Emulator {
         DynamoStore::new(&client, self.tables().await, Arc::new(InMemory::new()))
     }
 
+    /// The same with an index that follows.
+    pub(crate) async fn followed(self) -> stream::Followed {
+        let (client, tables) = (self.client(), self.tables().await);
+        let store = DynamoStore::new(&client, tables.clone(), Arc::new(InMemory::new()));
+        stream::Followed::new(self, store, &tables).await
+    }
+
     /// Tables that nobody else uses.
     pub(crate) async fn tables(self) -> Tables {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let tables = Tables::named(&format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        // There each query costs milliseconds of processor time for each few hundred items of its table.
+        let tables = if self == Self::Ministack { tables.in_parts(1) } else { tables };
         tables.create(&self.client()).await.unwrap();
         tables
     }
@@ -78,4 +90,5 @@ macro_rules! on_each_emulator {
         }
     };
 }
+#[allow(unused_imports, reason = "a test file that needs one emulator names it")]
 pub(crate) use on_each_emulator;
