@@ -125,7 +125,7 @@ pub enum AppendError {
     #[error("the journal is at {} and not where the run begins", .0.position())]
     Conflict(Head),
     /// The run may or may not have been written, now or later. Append the *same* run again until it is committed or in conflict; tell
-    /// nobody anything before that.
+    /// nobody anything before that. A store that is not available meanwhile leaves it unknown.
     #[error("the outcome of the append is unknown")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nothing was written.

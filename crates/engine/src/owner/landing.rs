@@ -374,6 +374,10 @@ fn append_again(shared: &Arc<Shared>, run: Run) -> Append {
     let journal = shared.journal.clone();
     Box::pin(async move {
         tokio::time::sleep(limits::UNKNOWN_RETRY).await;
-        journal.append(run).await
+        match journal.append(run).await {
+            // This put wrote nothing; what became of the ones before is as unknown as it was.
+            Err(AppendError::Store(StoreError::Unavailable(cause))) => Err(AppendError::Unknown(cause)),
+            outcome => outcome,
+        }
     })
 }
