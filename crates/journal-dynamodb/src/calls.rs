@@ -20,7 +20,8 @@ use aws_sdk_dynamodb::{
 
 use crate::usage::{Meter, Units};
 
-/// One attempt at a call: a hundred times what a slow one takes. An append that takes longer has an unknown outcome, and is put again.
+/// One attempt at a call, if the client does not say how long: a hundred times what a slow one takes. An append that takes longer has an unknown outcome,
+/// and is put again.
 const ATTEMPT_MAX: Duration = Duration::from_secs(3);
 
 type Outcome<T, E> = Result<T, SdkError<E, HttpResponse>>;
@@ -49,7 +50,10 @@ macro_rules! calls {
 impl Calls {
     pub(crate) fn new(client: &Client) -> Self {
         let with = |retries: RetryConfig| {
-            let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_MAX).build();
+            let timeouts =
+                client.config().timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+            let attempt = client.config().timeout_config().and_then(TimeoutConfig::operation_attempt_timeout);
+            let timeouts = timeouts.operation_attempt_timeout(attempt.unwrap_or(ATTEMPT_MAX)).build();
             Client::from_conf(client.config().to_builder().retry_config(retries).timeout_config(timeouts).build())
         };
         Self {

@@ -46,7 +46,7 @@ impl fmt::Debug for DynamoStore {
 impl DynamoStore {
     /// A store on these tables. Snapshots that are too large for an item go to `objects`: S3, or a folder.
     ///
-    /// The client's timeouts are replaced, and for appends its retries.
+    /// For appends the client's retries are left out; a client that does not say how long an attempt may take gives it three seconds.
     pub fn new(client: &Client, tables: Tables, objects: Arc<dyn ObjectStore>) -> Self {
         let (heads, kinds) = (Heads::default(), Mutex::default());
         Self { calls: Calls::new(client), tables, objects, heads, kinds, clock: Arc::new(wall) }

@@ -4,14 +4,17 @@
 pub(crate) mod front;
 pub(crate) mod stream;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Config, Credentials, Region},
+    config::{BehaviorVersion, Config, Credentials, Region, timeout::TimeoutConfig},
 };
 use dormouse_journal_dynamodb::{DynamoStore, Tables};
 use object_store::memory::InMemory;
@@ -33,8 +36,10 @@ impl Emulator {
             .unwrap_or_else(|_| panic!("{variable} does not say where {self:?} is; use `make cloud-test`"))
     }
 
+    /// A patient client: on a machine with other things to do, an emulator may take its time, and the suites take an unknown outcome for a failure.
     pub(crate) fn client(self) -> Client {
-        client(&self.endpoint())
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(60)).build();
+        Client::from_conf(client(&self.endpoint()).config().to_builder().timeout_config(timeouts).build())
     }
 
     /// A store with tables of its own.
