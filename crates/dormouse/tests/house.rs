@@ -30,6 +30,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dormouse-chaos", &["*"]),
     ("dormouse-fuzz", &["*"]),
     ("dormouse-sim", &["*"]),
+    ("dormouse-localcloud", &["dormouse-core"]),
     ("dormouse-power", &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine"]),
 ];
 
