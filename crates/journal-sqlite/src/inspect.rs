@@ -9,7 +9,7 @@ use crate::{
     absent::corrupt,
     convert::{address_at, nat_at, texts, time_at, unusable},
     failure::{Failure, is_damage},
-    seal,
+    schema, seal,
 };
 
 /// Each finds nothing in a file that is whole; its first column says what it is about. A summary that is no JSON counts as none.
@@ -59,7 +59,8 @@ const SIZES: &str = "SELECT (SELECT count(*) FROM actors NOT INDEXED),
 /// What contradicts what, in words.
 pub(crate) fn inspect(conn: &mut Connection) -> Result<Vec<String>, Failure> {
     let transaction = conn.transaction()?;
-    let mut found = Vec::new();
+    let strange = schema::strange(&transaction)?.into_iter();
+    let mut found: Vec<_> = strange.map(|name| format!("{name}: it is made otherwise than by this program")).collect();
     for (what, sql) in CONTRADICTIONS {
         match subjects(&transaction, sql) {
             Ok(subjects) => found.extend(subjects.into_iter().map(|subject| format!("{subject}: {what}"))),

@@ -5,9 +5,12 @@
 //! `actors.head_seq`, `head_hash` and `updated` are as of the newest segment, and rows of `log` above `head_seq` come after them.
 
 use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use crate::{OpenError, Options, seal};
+use crate::{OpenError, Options, absent::corrupt, failure::Failure, seal};
 
 /// Raised when older programs could no longer read the file.
 pub(crate) const SCHEMA: i64 = 1;
@@ -152,6 +155,22 @@ fn connect(file: &Path, flags: OpenFlags, options: &Options) -> Result<Connectio
     // Notices a damaged page before its cells are used.
     conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;")?;
     Ok(conn)
+}
+
+/// What the file is made of, by name, as SQLite keeps it: text, under nothing.
+fn made_of(conn: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    // SQLite's own have no text, or are made by its own commands.
+    let sql = "SELECT name, type || ' ' || tbl_name || ' ' || sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%'";
+    conn.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// What is made otherwise than this program makes it, by name.
+pub(crate) fn strange(conn: &Connection) -> Result<Vec<String>, Failure> {
+    let mut fresh = Connection::open_in_memory()?;
+    prepare_schema(&mut fresh).map_err(|_| corrupt("no tables can be made"))?;
+    let (there, fresh) = (made_of(conn)?, made_of(&fresh)?);
+    let differs = |name: &&String| there.get(*name) != fresh.get(*name);
+    Ok(there.keys().chain(fresh.keys()).filter(differs).cloned().collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 fn prepare_schema(conn: &mut Connection) -> Result<(), OpenError> {

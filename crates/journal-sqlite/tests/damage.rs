@@ -408,6 +408,20 @@ async fn no_index_is_made_again_over_rows_that_are_gone() {
     }
 }
 
+/// SQLite reads what a file is made of from text in that file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_and_indexes_that_are_made_otherwise_are_named() {
+    for (text, name) in [("WHERE present = 1", "actors_present"), ("present INTEGER NOT NULL DEFAULT 0", "actors")] {
+        let dir = tempfile::tempdir().unwrap();
+        settled(dir.path()).await;
+        let at = find(dir.path(), text.as_bytes()) + text.len() as u64 - 1;
+        overwrite(dir.path(), at, b"8");
+        SqliteStore::rebuild(dir.path(), &Options::default()).unwrap();
+        let found = open(dir.path()).inspect().await.unwrap();
+        assert_eq!(found, [format!("{name}: it is made otherwise than by this program")]);
+    }
+}
+
 /// A lease that meets damage after it has written some: an attempt that nobody makes must not count.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_fails_counts_no_attempt() {
