@@ -124,6 +124,13 @@ impl Identity {
         Ok(self)
     }
 
+    /// Sign tickets with this key and remember none, where another process redeems them. That each works once is then for the host to see to.
+    #[must_use]
+    pub fn sign_tickets(mut self, key: [u8; 32]) -> Self {
+        self.tickets = Tickets::Signed(Box::new(key));
+        self
+    }
+
     /// Read the key files again that have changed. Blocks on the disk. A file that cannot be used leaves the keys as they are.
     pub fn renew_keys(&self) {
         self.config.verifiers.iter().for_each(Verifier::renew);

@@ -2,6 +2,9 @@
 //!
 //! A ticket works once, within [`TICKET`], for the session that asked. All waiting ones are in memory, at most [`TICKETS_MAX`]
 //! over all principals, and no more of one principal than it may open connections.
+//!
+//! Where another process redeems a ticket than issued it, the ticket is signed and says whose it is. Nothing is remembered then: that it works
+//! once is for the host to see to, which has a place that all its processes share.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,9 +12,11 @@ use std::{
 };
 
 use dormouse_core::{
-    Code, Failure, Time,
-    limits::{CONNECTIONS_PER_PRINCIPAL_MAX, TICKET, TICKETS_MAX},
+    Code, Failure, Name, Principal, Time, Viewer,
+    limits::{CONNECTIONS_PER_PRINCIPAL_MAX, TICKET, TICKETS_MAX, TOKEN_BYTES_MAX},
 };
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
 
 use super::Session;
 use crate::world::World;
@@ -19,13 +24,41 @@ use crate::world::World;
 /// Letters of a ticket: 160 bits.
 const TICKET_LETTERS: usize = 32;
 
-/// The tickets that wait.
-#[derive(Default)]
-pub(super) struct Tickets(Mutex<Waiting>);
+/// Keeps tickets from ever being taken for a principal's token or a report's, whatever key signed them.
+const AUDIENCE: &str = "dormouse-ticket";
+
+/// How tickets are issued and known.
+pub(super) enum Tickets {
+    /// Those that wait are remembered.
+    Kept(Mutex<Waiting>),
+    /// By their signature.
+    Signed(Box<[u8; 32]>),
+}
+
+impl Default for Tickets {
+    fn default() -> Self {
+        Self::Kept(Mutex::default())
+    }
+}
+
+/// What a signed ticket says.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    aud: String,
+    /// Milliseconds.
+    until: Time,
+    /// Two tickets of one moment are two.
+    nonce: String,
+    tenant: Name,
+    principal: Principal,
+    roles: Vec<String>,
+    issued: Time,
+    expires: Time,
+}
 
 /// `order` and `tickets` hold the same tickets, `principals` counts them.
 #[derive(Default)]
-struct Waiting {
+pub(super) struct Waiting {
     tickets: HashMap<String, (Time, Session)>,
     order: BTreeSet<(Time, String)>,
     principals: HashMap<String, usize>,
@@ -36,7 +69,11 @@ impl Tickets {
     pub(super) fn issue(&self, world: &dyn World, session: &Session) -> Result<String, Failure> {
         let now = world.now();
         let ticket = world.letters(TICKET_LETTERS);
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = match self {
+            Self::Signed(key) => return sign(key, now, ticket, session),
+            Self::Kept(waiting) => waiting,
+        };
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.drop_expired(now);
         waiting.check_room(now, session)?;
         waiting.insert(now.after(TICKET), ticket.clone(), session.clone());
@@ -45,7 +82,11 @@ impl Tickets {
 
     /// The session that asked for it.
     pub(super) fn redeem(&self, now: Time, ticket: &str) -> Result<Session, Failure> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = match self {
+            Self::Signed(key) => return verify(key, now, ticket),
+            Self::Kept(waiting) => waiting,
+        };
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match waiting.remove(ticket) {
             Some((expires, session)) if now < expires => Ok(session),
             _ => Err(Code::BadTicket.into()),
@@ -54,8 +95,43 @@ impl Tickets {
 
     #[cfg(test)]
     pub(super) fn sizes(&self) -> [usize; 3] {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Self::Kept(waiting) = self else { return [0; 3] };
+        let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         [waiting.tickets.len(), waiting.order.len(), waiting.principals.len()]
+    }
+}
+
+fn sign(key: &[u8; 32], now: Time, nonce: String, session: &Session) -> Result<String, Failure> {
+    let Session { viewer, tenant, issued, expires } = session;
+    let claims = Claims {
+        aud: AUDIENCE.to_owned(),
+        until: now.after(TICKET),
+        nonce,
+        tenant: tenant.clone(),
+        principal: viewer.principal.clone(),
+        roles: viewer.roles.clone(),
+        issued: *issued,
+        expires: *expires,
+    };
+    let signed = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(key));
+    signed.map_err(|_| Code::Internal.into())
+}
+
+fn verify(key: &[u8; 32], now: Time, ticket: &str) -> Result<Session, Failure> {
+    if ticket.len() > TOKEN_BYTES_MAX {
+        return Err(Code::BadTicket.into());
+    }
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["aud"]);
+    // Time is the world's, not the library's.
+    (validation.validate_exp, validation.validate_nbf) = (false, false);
+    let decoded = jsonwebtoken::decode::<Claims>(ticket, &DecodingKey::from_secret(key), &validation);
+    match decoded.map(|ticket| ticket.claims) {
+        Ok(Claims { until, tenant, principal, roles, issued, expires, .. }) if now < until => {
+            Ok(Session { viewer: Viewer::new(principal, roles), tenant, issued, expires })
+        }
+        _ => Err(Code::BadTicket.into()),
     }
 }
 

@@ -13,6 +13,29 @@ fn case_42_a_ticket_works_once() {
 }
 
 #[test]
+fn case_42_a_signed_ticket_is_known_to_whoever_has_the_key() {
+    let signing = |key| {
+        let (identity, world) = identity(config(vec![secret()]));
+        (identity.sign_tickets([key; 32]), world)
+    };
+    let ((issuer, _), (redeemer, world), (stranger, _)) = (signing(1), signing(1), signing(2));
+    let ann = session("acme", "ann");
+    let [ticket, other] = [(); 2].map(|()| issuer.issue_ticket(&ann).unwrap());
+    assert_ne!(ticket, other, "each works once");
+    assert_eq!(redeemer.redeem_ticket(&ticket), Ok(ann));
+    assert_eq!(code(stranger.redeem_ticket(&ticket)), Some(Code::BadTicket));
+    assert_eq!(code(redeemer.verify(&ticket)), Some(Code::Unauthenticated));
+    let token = HMAC.sign(&claims(json!({})));
+    for wrong in ["", "x", &token, &ticket[1..], &"x".repeat(100_000)] {
+        assert_eq!(code(redeemer.redeem_ticket(wrong)), Some(Code::BadTicket));
+    }
+    world.pass(TICKET - Duration::from_millis(1));
+    assert!(redeemer.redeem_ticket(&other).is_ok());
+    world.pass(Duration::from_millis(1));
+    assert_eq!(code(redeemer.redeem_ticket(&other)), Some(Code::BadTicket));
+}
+
+#[test]
 fn case_42_a_token_is_no_ticket_and_a_ticket_no_token() {
     let (identity, _) = identity(config(vec![secret()]));
     let token = HMAC.sign(&claims(json!({})));
