@@ -19,7 +19,7 @@ use dormouse_core::{
     limits,
     outbox::OutboxId,
 };
-use dormouse_engine::http::{Peer, Refused, welcome};
+use dormouse_engine::http::{Carries, Peer, Refused, welcome};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -58,6 +58,9 @@ type Socket<T = TcpStream> = WebSocketStream<Wire<T>>;
 /// What bytes go over.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
+/// What `welcome` says of a socket.
+const CARRIES: Carries = Carries { in_flight: limits::IN_FLIGHT_MAX, frame_bytes: limits::FRAME_BYTES_MAX };
 
 const PROTOCOL: &str = "dormouse.v1";
 
@@ -194,7 +197,7 @@ async fn begin<T: Stream>(
     let session = host.api.identity.verify(&token).map_err(|failure| host.guessed(peer, failure))?;
     let outbound = Outbound::new(host.next_connection());
     let connection = Connection::new(host.clone(), session, outbound.clone())?;
-    outbound.frame(welcome(&host.api, connection.session(), outbox, limits::IN_FLIGHT_MAX));
+    outbound.frame(welcome(&host.api, connection.session(), outbox, CARRIES));
     Ok((connection, outbound))
 }
 

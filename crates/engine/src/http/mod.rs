@@ -37,7 +37,7 @@ pub use actors::is_set;
 pub use alias::{Aliases, BadAlias};
 pub use answer::Refused;
 pub use session::{InPath, Signed, bearer, body};
-pub use welcome::welcome;
+pub use welcome::{Carries, welcome};
 
 use crate::{
     engine::Engine,
