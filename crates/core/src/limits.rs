@@ -93,6 +93,10 @@ limits! {
     SNAPSHOT_COMMITS: u64 = 128;
     /// An actor without inputs leaves memory after this long.
     IDLE: Duration = Duration::from_secs(10);
+    /// The same on a host that lives for an invocation at a time: what it holds costs nothing while it is frozen, and saves a load.
+    HELD_IDLE: Duration = Duration::from_secs(300);
+    /// Actors that such a host holds for so long; with more of them each leaves memory as on any other.
+    HELD_MAX: usize = 256;
     /// An actor whose next wake is nearer than this stays in memory.
     WAKE_SOON: Duration = Duration::from_secs(2);
     /// How often the wake loop asks the index for what is due; the most that a sleeping actor's wake is late.
@@ -177,6 +181,17 @@ limits! {
     EVENTS_PAGE_MAX: usize = 1000;
     /// Bytes of the commits of one such page, unless its first commit alone is larger: a thousand of the largest would be 350 MB in one frame.
     EVENTS_PAGE_BYTES_MAX: usize = 512 * 1024;
+    /// One message over API Gateway: larger ones close the connection. A view that is larger is fetched over HTTP.
+    GATEWAY_MESSAGE_BYTES_MAX: usize = 128 * 1024;
+    /// One frame of a WebSocket there, and what it meters: a client's message is one frame.
+    GATEWAY_FRAME_BYTES_MAX: usize = 32 * 1024;
+    /// Bytes of the commits of one `events` frame there, unless its first commit alone is larger: half a message, since JSON is longer.
+    GATEWAY_EVENTS_BYTES: usize = 64 * 1024;
+    /// How long the row of a connection stays that nobody closed: a connection there lives for two hours, and stores delete what has expired within
+    /// days.
+    CONNECTION_ROW: Duration = Duration::from_secs(24 * 3600);
+    /// Connections that one invocation sends to at the same time: a room of 200 in a few round trips, within the sockets of a small function.
+    PUSHES_AT_ONCE: usize = 64;
     /// One token: with all the roles and names it may carry it is shorter, and it must fit into a request's head.
     TOKEN_BYTES_MAX: usize = 8 * 1024;
     /// Roles of one token: more is a group directory.
@@ -217,6 +232,7 @@ const _: () =
 const _: () = assert!(MESSAGE_WIRE_BYTES_MAX > FRAME_BYTES_MAX, "a frame of the largest size is no flood");
 const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX, "a command travels in a frame");
 const _: () = assert!(IN_FLIGHT_MAX <= OUTBOX_ANSWERS_MAX, "a retry must find its first answer");
+const _: () = assert!(GATEWAY_EVENTS_BYTES < GATEWAY_MESSAGE_BYTES_MAX, "a page travels in a message");
 const _: () = assert!(TOKEN_BYTES_MAX < HEAD_BYTES_MAX, "a token travels in a request's head");
 const _: () = assert!(OUTBOXES_PER_PRINCIPAL_MAX < OUTBOXES_MAX);
 const _: () =

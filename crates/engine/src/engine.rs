@@ -18,7 +18,9 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::{
-    follow, metrics, others,
+    audience::Audience,
+    follow::{self, Begin},
+    metrics, others,
     outlet::{ConnectionId, Outgoing, Outlet},
     owner::{Accepted, History, Looked, Message, Reply, Watch, own},
     presence,
@@ -97,6 +99,37 @@ impl Engine {
         Self { shared: Arc::new(Shared::new(kinds, store, world, Workers::new(workers), report_key)) }
     }
 
+    /// An engine for a host that lives for an invocation at a time, and may be frozen or ended in between. Others write to the same store, so
+    /// nothing leaves before an append or the journal's head has confirmed it; who watches, and who is present, the host says. It does nothing
+    /// by itself: it is not to be [run](Self::run), and a wake that is due comes with the next message to its actor.
+    pub fn for_invocations(
+        kinds: impl IntoIterator<Item = Arc<Kind>>,
+        store: Store,
+        world: Arc<dyn World>,
+        report_key: [u8; 32],
+        audience: Arc<dyn Audience>,
+    ) -> Self {
+        let kinds: BTreeMap<Name, Arc<Kind>> = kinds.into_iter().map(|kind| (kind.name.clone(), kind)).collect();
+        let mut shared = Shared::new(kinds, store, world, Workers::new(Vec::new()), report_key);
+        shared.audience = Some(audience);
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Wait until everything that was asked of actors since the last call has left them: answers, views, commits and what they caused. For
+    /// hosts of invocations, one at a time.
+    pub async fn settled(&self) {
+        while let Some(address) = self.shared.take_touched() {
+            let (reply, settled) = oneshot::channel();
+            if self.shared.registry.tell(&address, Message::Settle { reply }) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                self.shared.touch(&address);
+                continue;
+            }
+            // An owner that ended owes nothing.
+            let _ = settled.await;
+        }
+    }
+
     /// Run the wake loop and the task dispatcher until the engine drains or its store fails.
     pub async fn run(&self) {
         tokio::join!(
@@ -143,6 +176,7 @@ impl Engine {
             self.shared.owner_started();
             tokio::spawn(own(self.shared.clone(), kind.clone(), address.clone(), inheritance));
         };
+        self.shared.touch(address);
         self.shared.registry.send(address, message, start)
     }
 
@@ -263,6 +297,22 @@ impl Engine {
         }
     }
 
+    /// An `Events` subscription up to now, for a host that does not wait. Afterwards it [tells](Self::tell_events) what was committed.
+    pub async fn follow_to_head(&self, address: &Address, viewer: &Viewer, from: From, outlet: &Arc<dyn Outlet>) {
+        match self.lies_in_history(address, from).await {
+            Ok(history) => {
+                let begin = Begin::Greeted(from, history == History::Same);
+                follow::follow_to_head(self, address, viewer, begin, outlet).await;
+            }
+            Err(failure) => self.refuse(address, As::Events, &failure, outlet),
+        }
+    }
+
+    /// Tell somebody who follows the events what came after this position, up to now.
+    pub async fn tell_events(&self, address: &Address, viewer: &Viewer, after: Position, outlet: &Arc<dyn Outlet>) {
+        follow::follow_to_head(self, address, viewer, Begin::After(after), outlet).await;
+    }
+
     fn refuse(&self, address: &Address, of: As, failure: &Failure, outlet: &Arc<dyn Outlet>) {
         let actor = address.actor();
         let frame = ServerFrame::Error {
@@ -323,6 +373,14 @@ impl Engine {
         signal: Box<RawValue>,
     ) -> Result<(), Failure> {
         self.post(address, Message::Signal { from, connection, signal })
+    }
+
+    /// Tell those who watch who is present, where the host keeps the connections.
+    ///
+    /// # Errors
+    /// As [`signal`](Self::signal).
+    pub fn announce(&self, address: &Address) -> Result<(), Failure> {
+        self.post(address, Message::Announce)
     }
 
     /// Which of these positions are older than the actor's, as far as the journal knows.

@@ -46,14 +46,54 @@ pub(crate) async fn follow(
 ) {
     let mut moved = Moved { engine, address, receiver: Some(engine.shared.registry.follow(address)) };
     let Some(receiver) = &mut moved.receiver else { return };
-    let follower = Follower { engine, address, actor: address.actor(), viewer, outlet };
+    let follower = Follower { engine, address, actor: address.actor(), viewer, outlet, pages: Pages::OfALine };
     let (action, ended) = match follower.greet(from, history_is_same).await {
         Ok(None) => return,
-        Ok(Some(after)) => (None, follower.run(after, receiver, room).await),
+        Ok(Some(after)) => (None, follower.run(after, Some(receiver), room).await),
         Err(failure) => (Some(Action::Subscribe), Err(failure)),
     };
     if let Err(failure) = ended {
         follower.refuse(action, &failure);
+    }
+}
+
+/// What a follower tells up to now: for a host that does not wait for more, and tells the rest when it has committed it.
+pub(crate) async fn follow_to_head(
+    engine: &Engine,
+    address: &Address,
+    viewer: &Viewer,
+    from: Begin,
+    outlet: &Arc<dyn Outlet>,
+) {
+    let follower = Follower { engine, address, actor: address.actor(), viewer, outlet, pages: Pages::OfAnInvocation };
+    let (action, place) = match from {
+        Begin::Greeted(from, history_is_same) => (Some(Action::Subscribe), follower.greet(from, history_is_same).await),
+        Begin::After(position) => (None, Ok(Some(position.into()))),
+    };
+    let (action, told) = match place {
+        Ok(None) => return,
+        Ok(Some(after)) => (None, follower.run(after, None, &Boundless).await),
+        Err(failure) => (action, Err(failure)),
+    };
+    if let Err(failure) = told {
+        follower.refuse(action, &failure);
+    }
+}
+
+/// Where a follower begins.
+pub(crate) enum Begin {
+    /// With `resumed`; and whether the journal holds the commit that the client's position names.
+    Greeted(From, bool),
+    /// After this, with those who were greeted before.
+    After(Position),
+}
+
+/// Whoever collects frames until an invocation ends has room.
+struct Boundless;
+
+impl Room for Boundless {
+    async fn room(&self) -> bool {
+        true
     }
 }
 
@@ -91,19 +131,48 @@ struct Follower<'a> {
     actor: String,
     viewer: &'a Viewer,
     outlet: &'a Arc<dyn Outlet>,
+    pages: Pages,
+}
+
+/// How events are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// Over a line that remembers how far it was told: nothing is sent of commits of which it hears nothing.
+    OfALine,
+    /// To whoever asks or may have missed something: every commit is named, so that there is no gap, and a page fits into one message of a gateway.
+    OfAnInvocation,
+}
+
+impl Pages {
+    /// A frame that is larger is told as two, unless it is of one commit.
+    fn frame_bytes(self) -> usize {
+        match self {
+            Self::OfALine => usize::MAX,
+            Self::OfAnInvocation => limits::GATEWAY_MESSAGE_BYTES_MAX,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::OfALine => limits::EVENTS_PAGE_BYTES_MAX,
+            Self::OfAnInvocation => limits::GATEWAY_EVENTS_BYTES,
+        }
+    }
 }
 
 impl Follower<'_> {
     async fn run(
         &self,
         after: Place,
-        moved: &mut tokio::sync::watch::Receiver<u64>,
+        mut moved: Option<&mut tokio::sync::watch::Receiver<u64>>,
         room: &impl Room,
     ) -> Result<(), Failure> {
         // What the viewer holds when everything that was sent has arrived: commits of which it hears nothing send nothing.
         let (mut through, mut told) = (after, after.seq);
         loop {
-            moved.borrow_and_update();
+            if let Some(moved) = &mut moved {
+                moved.borrow_and_update();
+            }
             let entries = self.read(through.seq).await?;
             if self.is_elsewhere(through, &entries).await? {
                 let head = self.head().await?;
@@ -112,6 +181,7 @@ impl Follower<'_> {
                 continue;
             }
             let Some(last) = entries.last() else {
+                let Some(moved) = &mut moved else { return Ok(()) };
                 if moved.changed().await.is_err() {
                     return Ok(());
                 }
@@ -179,20 +249,27 @@ impl Follower<'_> {
 
     async fn read(&self, after: u64) -> Result<Vec<Entry>, Failure> {
         let entries = self.engine.shared.journal.read(self.address, after, limits::EVENTS_PAGE_MAX).await;
+        let page = |entries| page(entries, self.pages.bytes());
         entries.map(page).map_err(|error| read::unreadable(&self.engine.shared, self.address, error))
     }
 
     /// Whether that was all there will ever be.
-    async fn tell(&self, entries: Vec<Entry>, told: &mut u64) -> Result<bool, Failure> {
+    async fn tell(&self, mut entries: Vec<Entry>, told: &mut u64) -> Result<bool, Failure> {
         let position = last_position(&self.engine.shared, self.address, self.head().await?.epoch, &entries)?;
         let skipped = usize::from(planted(Bug::SkippedEvent) && entries.len() > 1);
-        let entries = entries.into_iter().skip(skipped).collect();
-        let heard = reveal(self.engine, self.address, self.viewer, entries).await?;
-        if !heard.events.is_empty() {
+        entries.drain(..skipped);
+        let heard = reveal(self.engine, self.address, self.viewer, entries.clone()).await?;
+        if self.pages == Pages::OfAnInvocation || !heard.events.is_empty() {
             let (actor, events) = (&*self.actor, &*heard.events);
-            let after_seq = std::mem::replace(told, position.seq);
-            let frame = ServerFrame::Events { actor, position, after_seq, through_seq: position.seq, events };
-            self.outlet.push(Outgoing::Frame(frame.text().into()));
+            let frame =
+                ServerFrame::Events { actor, position, after_seq: *told, through_seq: position.seq, events }.text();
+            if frame.len() > self.pages.frame_bytes() && entries.len() > 1 {
+                let rest = entries.split_off(entries.len() / 2);
+                Box::pin(self.tell(entries, told)).await?;
+                return Box::pin(self.tell(rest, told)).await;
+            }
+            *told = position.seq;
+            self.outlet.push(Outgoing::Frame(frame.into()));
         }
         Ok(heard.retired
             && self
@@ -207,12 +284,12 @@ impl Follower<'_> {
     }
 }
 
-/// As many of these commits as one page holds; the first of them whatever its size.
-pub(crate) fn page(mut entries: Vec<Entry>) -> Vec<Entry> {
+/// As many of these commits as one page of so many bytes holds; the first of them whatever its size.
+pub(crate) fn page(mut entries: Vec<Entry>, bytes_max: usize) -> Vec<Entry> {
     let mut bytes = 0;
     let fits = entries.iter().take_while(|entry| {
         bytes += entry.record.len();
-        bytes <= limits::EVENTS_PAGE_BYTES_MAX
+        bytes <= bytes_max
     });
     let count = fits.count().max(1);
     entries.truncate(count);

@@ -5,6 +5,7 @@
 //! events, [reads](read) of the past, [identity], and, behind the feature `http`, the HTTP API.
 //! Absent: sockets, any backend's name, any second way to change state or to let something out.
 
+pub mod audience;
 mod engine;
 pub mod follow;
 #[cfg(feature = "http")]

@@ -81,7 +81,8 @@ impl Engine {
         let head = self.look(address, viewer).await?.position;
         let limit = limit.clamp(1, limits::EVENTS_PAGE_MAX);
         let entries = self.shared.journal.read(address, after_seq, limit).await;
-        let entries = entries.map(follow::page).map_err(|error| unreadable(&self.shared, address, error))?;
+        let page = |entries| follow::page(entries, limits::EVENTS_PAGE_BYTES_MAX);
+        let entries = entries.map(page).map_err(|error| unreadable(&self.shared, address, error))?;
         if entries.is_empty() {
             return Ok(EventsPage {
                 position: head,

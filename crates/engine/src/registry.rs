@@ -81,11 +81,12 @@ impl Registry {
         Ok(())
     }
 
-    /// Tell the actor's owner, if there is one and its mailbox has room.
-    pub(crate) fn tell(&self, address: &Address, message: Message) {
-        if let Some(mailbox) = self.shard(address).get(address).and_then(|slot| slot.mailbox.as_ref()) {
-            let _ = mailbox.try_send(Box::new(message));
-        }
+    /// Tell the actor's owner, if there is one and its mailbox has room; returns whether that was in the way.
+    pub(crate) fn tell(&self, address: &Address, message: Message) -> bool {
+        let shard = self.shard(address);
+        let mailbox = shard.get(address).and_then(|slot| slot.mailbox.as_ref());
+        let told = mailbox.map(|mailbox| mailbox.try_send(Box::new(message)));
+        matches!(told, Some(Err(mpsc::error::TrySendError::Full(_))))
     }
 
     /// The owner leaves memory, unless a message came in the meantime. The viewers stay.

@@ -1,7 +1,7 @@
 //! What all owners and loops of one engine share.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -17,6 +17,7 @@ use dormouse_journal::{Hints, Index, Journal, StoreError};
 use tokio::sync::{Notify, watch};
 
 use crate::{
+    audience::Audience,
     lists::Lists,
     metrics::Meters,
     owner::{LoadError, Message},
@@ -39,6 +40,10 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) lists: Lists,
     pub(crate) meters: Meters,
+    /// Who watches, on a host that lives for an invocation at a time.
+    pub(crate) audience: Option<Arc<dyn Audience>>,
+    /// Actors that were sent something since the last invocation settled.
+    touched: Mutex<BTreeSet<Address>>,
     /// Somebody opened a task: the dispatcher need not wait for its next round.
     pub(crate) tasks_opened: Notify,
     owners: Running,
@@ -119,6 +124,8 @@ impl Shared {
             registry: Registry::new(),
             lists: Lists::default(),
             meters: Meters::new(),
+            audience: None,
+            touched: Mutex::default(),
             tasks_opened: Notify::new(),
             owners: Running::default(),
             attempts: Running::default(),
@@ -130,6 +137,22 @@ impl Shared {
             quarantined: Mutex::default(),
             withheld: Mutex::default(),
         }
+    }
+
+    /// Something is on its way to this actor, which an invocation will wait for.
+    pub(crate) fn touch(&self, address: &Address) {
+        if self.audience.is_some() {
+            self.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
+        }
+    }
+
+    /// One of those actors, which counts as settled from now on.
+    pub(crate) fn take_touched(&self) -> Option<Address> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).pop_first()
+    }
+
+    pub(crate) fn owners(&self) -> usize {
+        self.owners.count()
     }
 
     pub(crate) fn owner_started(&self) {

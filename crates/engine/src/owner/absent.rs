@@ -8,7 +8,8 @@ use super::{Owner, watch::Transition};
 impl Owner {
     /// After a load: whoever is present and not here has a while to come back.
     pub(super) fn expect_back(&mut self) {
-        if self.absent().next().is_some() {
+        // Where others say who is present, nobody is missed.
+        if self.hold.is_none() && self.absent().next().is_some() {
             self.absent_until.get_or_insert_with(|| Instant::now() + limits::PRESENCE_EXPIRY);
         }
     }

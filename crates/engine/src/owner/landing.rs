@@ -53,7 +53,11 @@ impl Owner {
     pub(super) async fn landed(&mut self, landed: Result<(), AppendError>) {
         let in_flight = self.in_flight.take().expect("what lands was in flight");
         match landed {
-            Ok(()) => self.committed(*in_flight),
+            Ok(()) => {
+                // Only now: whoever began to watch after this has the commit in its first view.
+                Box::pin(self.attend(&in_flight.publishes)).await;
+                self.committed(*in_flight);
+            }
             Err(AppendError::Conflict(head)) => {
                 tracing::debug!(address = %self.address, at = %head.position(), "somebody else's commit came first");
                 self.shared.meters.rebased.increment(1);
@@ -78,6 +82,7 @@ impl Owner {
     fn committed(&mut self, in_flight: InFlight) {
         let InFlight { run, items, sights, publishes, snapshot, begun, since } = in_flight;
         self.shared.note_stored();
+        self.tell_audience(&run);
         self.shared.meters.committed(run.records.len(), since.elapsed(), begun.elapsed());
         if run.head.seq < self.durable.seq {
             // An unknown outcome of before: meanwhile the state was read back, with this run in it and others after it.
@@ -112,7 +117,7 @@ impl Owner {
         let blind = self.watchers.let_blind_go(&self.actor);
         let (delivered, gone) = self.watchers.deliver(publishes, &self.actor);
         self.shared.meters.deliveries.increment(delivered);
-        blind.into_iter().chain(gone).for_each(|transition| self.transition(transition));
+        blind.into_iter().chain(gone).for_each(|transition| self.came_or_went(transition));
     }
 
     /// The state may be another than when the viewers were last shown it: ask their sights and show it. Not if it is not durable, or worthless.
@@ -138,11 +143,14 @@ impl Owner {
         self.snapshot_seq = head.seq;
         let (shared, address) = (self.shared.clone(), self.address.clone());
         let snapshot = StoredSnapshot { head, bytes: bytes.into() };
-        tokio::spawn(async move {
+        let keeping = tokio::spawn(async move {
             if let Err(error) = shared.journal.put_snapshot(&address, snapshot).await {
                 shared.note_store_error(&error);
             }
         });
+        if let Some(hold) = &mut self.hold {
+            hold.waits_for(keeping);
+        }
     }
 
     /// `publishes` is what its viewers are shown of the state that it rests on; `None` if they were shown another.
@@ -162,13 +170,13 @@ impl Owner {
             }
             Item::Watch { watch, sight: Ok(sight) } => {
                 if let Some(transition) = self.watchers.watch(watch, sight) {
-                    self.transition(transition);
+                    self.came_or_went(transition);
                 }
             }
             Item::Watch { watch, sight: Err(failure) } => self.turn_away(watch, &failure),
             Item::Unwatch { connection, of } => {
                 if let Some(transition) = self.watchers.unwatch(connection, of) {
-                    self.transition(transition);
+                    self.came_or_went(transition);
                 }
             }
             Item::Stranded { message, tries } => self.answer(message, tries),
@@ -207,7 +215,9 @@ impl Owner {
 
     /// The expected state is void: load what the journal has and decide everything again, in the order in which it came.
     async fn decide_again(&mut self, items: Vec<Item>) {
-        let mut again: VecDeque<Item> = items.into();
+        // What was refused before on the void state, and waited to be confirmed, came first.
+        let mut again: VecDeque<Item> = std::mem::take(&mut self.unconfirmed).into();
+        again.extend(items);
         again.extend(std::mem::take(&mut self.next).items);
         again.append(&mut self.waiting);
         if let Err(failure) = self.reload().await {
@@ -252,7 +262,9 @@ impl Owner {
                 self.broken = None;
                 self.watchers.forget_expected();
                 self.expect_back();
-                if self.in_flight.is_none() {
+                if self.hold.is_some() {
+                    self.assume();
+                } else if self.in_flight.is_none() {
                     self.refresh();
                 }
                 Ok(())
@@ -336,9 +348,10 @@ impl Owner {
         let failure = Failure::from(Code::Unavailable).retry_after(1_000);
         let next = std::mem::take(&mut self.next);
         let waiting = std::mem::take(&mut self.waiting);
+        let unconfirmed = std::mem::take(&mut self.unconfirmed);
         self.retry_at = Instant::now() + STORE_RETRY;
         self.broken = self.reload().await.err();
-        for item in in_flight.items.into_iter().chain(next.items).chain(waiting) {
+        for item in unconfirmed.into_iter().chain(in_flight.items).chain(next.items).chain(waiting) {
             match item.question() {
                 (Message::Input { reply: Reply::Nobody, stimulus }, _) => self.put_off(&stimulus),
                 (message @ Message::Input { .. }, _) => refuse(message, &self.actor, &failure),

@@ -41,6 +41,10 @@ pub(crate) enum Message {
     Poke,
     /// Somebody else may have written.
     CatchUp,
+    /// Tell those who watch who is present: whoever keeps the connections saw somebody come or go.
+    Announce,
+    /// Say when all that came before has left.
+    Settle { reply: oneshot::Sender<()> },
     /// Somebody found that the history does not verify.
     Damaged,
 }

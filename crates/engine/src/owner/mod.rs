@@ -6,6 +6,7 @@
 
 mod absent;
 mod clock;
+mod hold;
 mod landing;
 mod load;
 mod look;
@@ -33,6 +34,7 @@ use futures_util::future::BoxFuture;
 use tokio::{sync::mpsc, time::Instant};
 
 use clock::Clock;
+use hold::Hold;
 
 pub use load::{LoadError, LoadOptions, load};
 use load::{Loaded, bring};
@@ -92,6 +94,8 @@ pub(crate) struct Owner {
     unconfirmed: Vec<Item>,
     /// What is decided goes its way; then nothing more is taken.
     is_damaged: bool,
+    /// What there is to know on a host that lives for an invocation at a time.
+    hold: Option<Box<Hold>>,
 }
 
 /// Counts an owner out, even one that was torn down.
@@ -158,9 +162,12 @@ fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
             let frame = ServerFrame::Error { failure, action, actor: Some(actor), r#as: Some(watch.of) };
             watch.outlet.push(crate::outlet::Outgoing::Frame(frame.text().into()));
         }
+        // Whoever waits hears that there is nothing to wait for.
+        Message::Settle { reply } => drop(reply),
         Message::Unwatch { .. }
         | Message::Signal { .. }
         | Message::Stream { .. }
+        | Message::Announce
         | Message::Poke
         | Message::CatchUp
         | Message::Damaged => {}
@@ -177,7 +184,9 @@ impl Owner {
         Loaded { machine, snapshot_seq }: Loaded,
     ) -> Self {
         let now = Instant::now();
+        let hold = shared.audience.clone().map(|audience| Box::new(Hold::new(audience)));
         Self {
+            hold,
             shared,
             kind,
             address,
@@ -207,10 +216,11 @@ impl Owner {
     async fn run(mut self: Box<Self>) {
         Box::pin(self.settle()).await;
         self.expect_back();
+        Box::pin(self.begin_to_hold()).await;
         if self.machine.waits_for_others() {
             self.decide(Stimulus::Review, Reply::Nobody, 0);
         }
-        if !self.watchers.is_empty() {
+        if self.hold.is_none() && !self.watchers.is_empty() {
             // Others may have written while the actor slept here.
             self.refresh();
         }
@@ -239,6 +249,7 @@ impl Owner {
             if self.machine.is_spoiled() && self.broken.is_none() {
                 continue;
             }
+            self.let_settle();
             let next = self.timer();
             if next < timer.deadline() || timer.is_elapsed() {
                 timer.as_mut().reset(next);
@@ -249,7 +260,7 @@ impl Owner {
                     self.append = None;
                     self.landed(landed).await;
                 }
-                message = self.mailbox.recv(), if !self.is_full() && self.broken.is_none() && !self.is_damaged => {
+                message = self.mailbox.recv(), if self.takes_messages() => {
                     let Some(message) = message else { return };
                     self.take_some(*message);
                 }
@@ -280,11 +291,11 @@ impl Owner {
                 return false;
             }
         }
-        self.pay_what_is_owed();
-        self.let_absent_go();
-        self.wake_if_due();
-        self.hand_over();
-        self.decide_waiting();
+        Box::pin(self.pass_on()).await;
+        if self.broken.is_some() {
+            return false;
+        }
+        self.decide_what_is_due();
         self.shared.is_dead() || (self.may_sleep() && Box::pin(self.fall_asleep()).await)
     }
 
@@ -340,9 +351,10 @@ impl Owner {
     }
 
     fn take(&mut self, message: Message, now: Instant) {
-        if !matches!(message, Message::Poke | Message::CatchUp) {
+        if !matches!(message, Message::Poke | Message::CatchUp | Message::Settle { .. }) {
             self.last_input = now;
         }
+        self.take_hold(&message);
         self.answer(message, 0);
     }
 
@@ -362,10 +374,14 @@ impl Owner {
             Message::Request { key, opened, reply } => {
                 Item::Request { asked: self.machine.task(&key, opened), key, opened, reply }
             }
+            Message::Settle { reply } => return self.settle_for(reply),
+            message @ (Message::Signal { .. } | Message::Stream { .. } | Message::Announce) if self.hold.is_some() => {
+                return self.pass_on_later(message);
+            }
             Message::Signal { from, connection, signal } => return self.signal(&from, connection, &signal),
             Message::Stream { key, hear, signal } => return self.stream(&key.0, &hear, &signal),
             Message::Parked { reply } => Item::Parked { parked: self.machine.parked().cloned().collect(), reply },
-            Message::Poke => return,
+            Message::Poke | Message::Announce => return,
             Message::CatchUp => return self.may_be_behind = true,
             Message::Damaged => return self.is_damaged = true,
         };
@@ -447,7 +463,7 @@ impl Owner {
             self.next.items.push(item);
         } else if let Some(in_flight) = &mut self.in_flight {
             in_flight.items.push(item);
-        } else if self.shared.journal.is_shared() && item.is_refused() {
+        } else if self.hold.is_some() || (self.shared.journal.is_shared() && item.is_refused()) {
             self.unconfirmed.push(item);
         } else {
             self.let_out(item, Some(&[]));
@@ -481,7 +497,7 @@ impl Owner {
     // The agenda
 
     fn wake_if_due(&mut self) {
-        if Instant::now() < self.retry_at {
+        if Instant::now() < self.retry_at || !self.may_wake() {
             return;
         }
         for _ in 0..limits::AGENDA_WAKES_MAX {
@@ -494,17 +510,21 @@ impl Owner {
     }
 
     fn next_wake_in(&self) -> Option<Duration> {
-        self.machine.next_wake().filter(|_| !planted(Bug::DeafToWakes)).map(|due| due.since(self.now()))
+        self.machine
+            .next_wake()
+            .filter(|_| self.hold.is_none() && !planted(Bug::DeafToWakes))
+            .map(|due| due.since(self.now()))
     }
 
     /// When to look around even if nothing happens.
     fn timer(&self) -> Instant {
         let now = Instant::now();
-        let idle = self.last_input + limits::IDLE;
+        let idle = self.last_input + self.idle_limit();
         let idle = if idle > now { idle } else { now + LOOK_AGAIN };
         let wake = self.next_wake_in().map(|delay| (now + delay.max(Duration::from_millis(1))).max(self.retry_at));
         let wake = wake.unwrap_or(idle);
-        let presence = if self.watchers.presence_changed() { self.presence_at + PRESENCE_EVERY } else { idle };
+        let presence =
+            if self.announces() && self.watchers.presence_changed() { self.presence_at + PRESENCE_EVERY } else { idle };
         let owed = if self.owed.is_empty() { idle } else { self.retry_at };
         let absent = self.absent_until.map_or(idle, |until| until.max(self.retry_at));
         idle.min(wake).min(presence).min(owed).min(absent)
@@ -512,7 +532,7 @@ impl Owner {
 
     fn announce(&mut self) {
         let now = Instant::now();
-        if self.watchers.presence_changed() && now >= self.presence_at + PRESENCE_EVERY {
+        if self.announces() && self.watchers.presence_changed() && now >= self.presence_at + PRESENCE_EVERY {
             self.presence_at = now;
             self.watchers.announce(&self.actor);
         }
@@ -528,7 +548,7 @@ impl Owner {
                 && self.unconfirmed.is_empty()
                 && self.mailbox.is_empty();
         }
-        let idle = self.last_input.elapsed() >= limits::IDLE;
+        let idle = self.last_input.elapsed() >= self.idle_limit();
         let wakes_soon = self.next_wake_in().is_some_and(|delay| delay < limits::WAKE_SOON);
         let busy = self.append.is_some() || self.next.has_commits() || !self.owed.is_empty();
         let busy = busy || self.absent_until.is_some() || !self.waiting.is_empty() || !self.unconfirmed.is_empty();
@@ -536,6 +556,9 @@ impl Owner {
     }
 
     async fn fall_asleep(&mut self) -> bool {
+        if self.hold.is_some() {
+            return self.leave_hold();
+        }
         self.watchers.announce(&self.actor);
         if self.durable.seq > self.snapshot_seq
             && let Some(bytes) = self.snapshot()

@@ -1,7 +1,10 @@
 //! Who watches an actor, grouped by what they may know: one view, one diff and one frame for each sight.
 
 use dormouse_core::planted::{Bug, planted};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use dormouse_core::{
@@ -18,7 +21,10 @@ use dormouse_core::{
 use serde_json::value::RawValue;
 
 use super::message::{History, Watch};
-use crate::outlet::{ConnectionId, Outgoing, Outlet, WholeView};
+use crate::{
+    audience::Onlooker,
+    outlet::{ConnectionId, Outgoing, Outlet, WholeView},
+};
 
 /// Everybody who watches one actor, as far as that is durable. Outlives the owner while the actor sleeps.
 #[derive(Default)]
@@ -266,16 +272,73 @@ impl WatchTable {
         }
     }
 
-    /// Whether anybody is owed a first view.
+    /// Whether anybody is owed a view: the first one, or one that it may not hold.
     pub(crate) fn owes(&self) -> bool {
-        self.watchers.values().any(|watcher| watcher.greeting.is_some())
+        let is_owed = |((_, of), watcher): (&Seat, &Watcher)| {
+            let holds_none = *of == As::View && watcher.holds.is_none() && watcher.sight != Sight::Nothing;
+            watcher.greeting.is_some() || holds_none
+        };
+        self.watchers.iter().any(is_owed)
+    }
+
+    /// These watch, and nobody else does but those who have just asked. Newcomers are taken in silently: what they see was shown to them
+    /// elsewhere, up to what these `publishes` will show.
+    pub(crate) fn attend(&mut self, audience: Vec<Onlooker>, machine: &Machine, publishes: &[Publish]) {
+        let seats: BTreeSet<Seat> = audience.iter().map(Onlooker::seat).collect();
+        self.watchers.retain(|seat, watcher| watcher.greeting.is_some() || seats.contains(seat));
+        for onlooker in audience {
+            // Rules that fail here are asked again after the next commit.
+            let Ok(sight) = machine.sight(&onlooker.viewer) else { continue };
+            let holds = self.shown_before(&sight, publishes);
+            let seat = onlooker.seat();
+            let Onlooker { viewer, outlet, .. } = onlooker;
+            self.watchers.entry(seat).or_insert(Watcher { viewer, sight, outlet, holds, greeting: None });
+        }
+        self.count_here();
+        self.forget_unwatched_sights();
+    }
+
+    fn shown_before(&self, sight: &Sight, publishes: &[Publish]) -> Option<Arc<str>> {
+        match publishes.iter().find(|publish| publish.sight == *sight).map(|publish| &publish.view) {
+            Some(Ok(change)) => change.base.as_ref().map(|(base, _)| base.clone()),
+            Some(Err(_)) => None,
+            None => self.sights.get(sight).map(|shown| shown.etag.clone()),
+        }
+    }
+
+    fn count_here(&mut self) {
+        self.here.clear();
+        for watcher in self.watchers.values() {
+            let viewer = &watcher.viewer;
+            self.here.entry(viewer.principal.id.clone()).or_insert((viewer.clone(), 0)).1 += 1;
+        }
+    }
+
+    /// What the machine holds was shown elsewhere: everybody who was greeted holds it.
+    pub(crate) fn assume(&mut self, machine: &Machine) {
+        let sights = self.look_ahead(machine);
+        self.turn(sights);
+        self.sights.clear();
+        let Self { watchers, sights, .. } = self;
+        for (_, watcher) in watchers.iter_mut().filter(|((_, of), it)| *of == As::View && it.sight != Sight::Nothing) {
+            if !sights.contains_key(&watcher.sight)
+                && let Ok(view) = bounded_view(machine, &watcher.sight)
+            {
+                let shown = Shown { etag: etag(&view).into(), view: Some(view.into()) };
+                sights.insert(watcher.sight.clone(), shown);
+            }
+            if watcher.greeting.is_none() {
+                watcher.holds = sights.get(&watcher.sight).map(|shown| shown.etag.clone());
+            }
+        }
     }
 
     /// Tell those who may hear; `sender` does not hear itself.
     pub(crate) fn signal(&self, frame: &Bytes, sender: Option<ConnectionId>, hears: impl Fn(&Sight) -> bool) {
         let mut told = None;
         for ((connection, _), watcher) in &self.watchers {
-            if Some(*connection) != sender && told != Some(*connection) && hears(&watcher.sight) {
+            let may_hear = watcher.sight != Sight::Nothing && hears(&watcher.sight);
+            if Some(*connection) != sender && told != Some(*connection) && may_hear {
                 watcher.outlet.push(Outgoing::Passing(frame.clone()));
                 told = Some(*connection);
             }
@@ -284,9 +347,12 @@ impl WatchTable {
 
     /// The `presence` frame for everybody, if it changed since the last one.
     pub(crate) fn announce(&mut self, actor: &Arc<str>) {
-        if !std::mem::take(&mut self.presence_changed) {
-            return;
+        if std::mem::take(&mut self.presence_changed) {
+            self.announce_now(actor);
         }
+    }
+
+    pub(crate) fn announce_now(&self, actor: &Arc<str>) {
         let here: Vec<Principal> =
             self.here.values().take(PRESENCE_NAMED_MAX).map(|(viewer, _)| viewer.principal.clone()).collect();
         let frame = ServerFrame::Presence { actor, here: &here, count: self.here.len() };

@@ -12,6 +12,7 @@ mod log;
 mod properties;
 #[cfg(feature = "http")]
 mod reports;
+mod rows;
 mod script;
 mod scripts;
 mod secrecy;

@@ -32,6 +32,9 @@ scripts! {
     drain
     events
     full_runs
+    held
+    held_by_two
+    held_wakes
     exactly_once
     hints
     instances

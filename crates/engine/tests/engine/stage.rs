@@ -23,6 +23,7 @@ use crate::{
     actors,
     connection::Connection,
     log::{Log, short, without_tags},
+    rows::Rows,
     store::{Disk, Line},
     worker::Hand,
     world::{DAWN, TestWorld},
@@ -33,6 +34,8 @@ pub struct Stage {
     pub disk: Disk,
     pub world: Arc<TestWorld>,
     pub hand: Hand,
+    /// Who watches at hosts of invocations.
+    pub rows: Rows,
     pub gates: VecDeque<Gate>,
     pub waits: VecDeque<oneshot::Sender<()>>,
     hosts: BTreeMap<String, Host>,
@@ -48,6 +51,8 @@ pub struct Stage {
 struct Host {
     engine: Engine,
     line: Line,
+    /// Whether it lives for an invocation at a time.
+    holds: bool,
 }
 
 /// Somebody with a connection.
@@ -78,6 +83,7 @@ impl Stage {
             disk,
             world,
             hand,
+            rows: Rows::default(),
             gates: VecDeque::new(),
             waits: VecDeque::new(),
             hosts: BTreeMap::new(),
@@ -106,8 +112,21 @@ impl Stage {
         let engine = Engine::with(actors::kinds(rules), line.seams(), self.world.clone(), workers);
         let running = engine.clone();
         tokio::spawn(async move { running.run().await });
-        self.hosts.insert(name.to_owned(), Host { engine, line });
+        self.hosts.insert(name.to_owned(), Host { engine, line, holds: false });
         name.clone_into(&mut self.current);
+    }
+
+    /// One that lives for an invocation at a time, and finds who watches in rows.
+    pub fn start_host_that_holds(&mut self, name: &str, beside_the_faults: bool) {
+        let line = Line::new(&self.disk, beside_the_faults);
+        let rows = Arc::new(self.rows.clone());
+        let engine = Engine::for_invocations(actors::kinds(1), line.seams(), self.world.clone(), [7; 32], rows);
+        self.hosts.insert(name.to_owned(), Host { engine, line, holds: true });
+        name.clone_into(&mut self.current);
+    }
+
+    pub fn holds(&self, host: Option<&str>) -> bool {
+        self.hosts[host.unwrap_or(&self.current)].holds
     }
 
     /// The host is gone with everything that was connected to it.
@@ -156,9 +175,14 @@ impl Stage {
     /// The connection drops, and the host notices.
     pub fn hang_up(&mut self, host: Option<&str>, name: &str) {
         let engine = self.engine(host);
+        let holds = self.holds(host);
         let Some(mut person) = self.people.remove(name) else { return };
         person.connection.hang_up();
         for (address, of) in std::mem::take(&mut person.watches) {
+            if holds {
+                self.rows.delete(&address, of, &person.connection.outlet());
+                continue;
+            }
             engine.unsubscribe(&address, person.connection.outlet().id(), of);
         }
         person.vanish();
@@ -190,10 +214,21 @@ impl Stage {
     pub fn watch(&mut self, host: Option<&str>, name: &str, address: &Address, wanted: Subscribe) {
         let engine = self.engine(host);
         let here = Some(host.unwrap_or(&self.current).to_owned());
+        let (holds, rows) = (self.holds(host), self.rows.clone());
         let person = self.person(name);
         person.host = here;
         person.watches.push((address.clone(), wanted.of));
         let (connection, viewer, address) = (person.connection.clone(), person.viewer.clone(), address.clone());
+        if holds {
+            rows.put(&address, wanted.of, &viewer, &connection.outlet());
+            tokio::spawn(async move {
+                engine.subscribe(&address, &viewer, &wanted, &connection.outlet()).await;
+                if wanted.of == As::Events {
+                    engine.follow_to_head(&address, &viewer, wanted.from, &connection.outlet()).await;
+                }
+            });
+            return;
+        }
         let follows = wanted.of == As::Events;
         let followed = address.clone();
         let watching = tokio::spawn(async move {
@@ -211,6 +246,10 @@ impl Stage {
 
     pub fn unwatch(&mut self, host: Option<&str>, name: &str, address: &Address, of: As) {
         let engine = self.engine(host);
+        if self.holds(host) {
+            let rows = self.rows.clone();
+            return rows.delete(address, of, &self.person(name).connection.outlet());
+        }
         let person = self.person(name);
         person.watches.retain(|watched| *watched != (address.clone(), of));
         engine.unsubscribe(address, person.connection.outlet().id(), of);

@@ -25,7 +25,11 @@
 //!                                           the next attempt; one that waits streams its JSON when it goes on
 //! worker goes on                            the attempt that waited longest
 //! 5 s pass | 100 ms pass | clock jumps +365 d | clock jumps -1 h
-//! host b starts [with rules 2 | and hears] | host a dies | host a freezes | host a thaws | host a drains
+//! host b starts [with rules 2 | and hears | and holds] | host a dies | host a freezes | host a thaws | host a drains
+//! host b settles                            says when everything that it was asked has left, then tells those who follow events what moved
+//! ana comes counter/x | ana goes counter/x  as whoever keeps the rows says it
+//! rows unavailable | rows available
+//! together LINE & LINE                      before anybody answers
 //! b: ana …                                  at host b; without, at the host that started last
 //! journal counter/x | index counter/x | snapshot counter/x | is counter/x awake | quarantine
 //! swap counter/x                            keep its snapshot, and put back the one that was kept before
@@ -118,7 +122,13 @@ pub async fn perform(stage: &mut Stage, line: &str) {
             let by = i64::try_from(words.duration().as_millis()).unwrap();
             stage.world.jump(sign * by);
         }
+        "together" => {
+            for line in rest["together".len()..].split(" & ") {
+                Box::pin(perform(stage, line.trim())).await;
+            }
+        }
         "host" => hosts(stage, words).await,
+        "rows" => stage.rows.set_unavailable(words.takes("unavailable")),
         "report" => report(stage, host, words),
         "journal" | "index" | "snapshot" | "is" | "quarantine" | "store" => inspect(stage, host, rest).await,
         "damage" | "restore" | "epoch" | "hide" | "show" | "swap" => harm(stage, rest).await,
@@ -203,6 +213,8 @@ async fn person(stage: &mut Stage, host: Option<&str>, name: &str, mut words: Wo
             let stimulus = Stimulus::Command { by, id: None, command: words.0.as_bytes().into(), resent: false };
             stage.call(engine, name, "asked", address, stimulus);
         }
+        "comes" => stage.call(engine, name, "came to", address, Stimulus::Joined { who: by }),
+        "goes" => stage.call(engine, name, "went from", address, Stimulus::Left { who: by }),
         "retires" => stage.call(engine, name, "retired", address, Stimulus::Retire { by }),
         "redrives" => {
             let what = match words.next() {
@@ -312,7 +324,11 @@ fn fault(stage: &mut Stage, mut words: Words<'_>) {
 fn first(stage: &mut Stage, mut words: Words<'_>) {
     if !stage.is_host("other") {
         let here = stage.current_host().to_owned();
-        stage.start_host("other", 1, true);
+        if stage.holds(None) {
+            stage.start_host_that_holds("other", true);
+        } else {
+            stage.start_host("other", 1, true);
+        }
         stage.set_current(&here);
     }
     let (engine, log) = (stage.engine(Some("other")), stage.log.clone());
@@ -349,7 +365,9 @@ fn worker(stage: &mut Stage, mut words: Words<'_>) {
 async fn hosts(stage: &mut Stage, mut words: Words<'_>) {
     let name = words.next().to_owned();
     match words.next() {
-        "starts" if words.takes("and") => stage.start_host_that_hears(&name),
+        "starts" if words.takes("and") && words.takes("holds") => stage.start_host_that_holds(&name, false),
+        "starts" if words.takes("hears") => stage.start_host_that_hears(&name),
+        "settles" => settles(stage, &name),
         "starts" => {
             let rules = if words.takes("with") { words.after("rules").unwrap().parse().unwrap() } else { 1 };
             stage.start_host(&name, rules, false);
@@ -369,6 +387,21 @@ async fn hosts(stage: &mut Stage, mut words: Words<'_>) {
         }
         other => panic!("what hosts do, not {other:?}"),
     }
+}
+
+/// As an invocation does at its end.
+fn settles(stage: &Stage, host: &str) {
+    let (engine, log, rows, host) = (stage.engine(Some(host)), stage.log.clone(), stage.rows.clone(), host.to_owned());
+    tokio::spawn(async move {
+        engine.settled().await;
+        log.say(format!("host {host}: settled"));
+        for (address, after) in rows.moved() {
+            for (viewer, outlet) in rows.followers(&address) {
+                engine.tell_events(&address, &viewer, after, &outlet).await;
+            }
+        }
+        engine.settled().await;
+    });
 }
 
 async fn inspect(stage: &Stage, host: Option<&str>, line: &str) {
