@@ -18,6 +18,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dormouse-client", &["dormouse-core"]),
     ("dormouse-engine", &["dormouse-core", "dormouse-journal"]),
     ("dormouse-server", &["dormouse-core", "dormouse-journal", "dormouse-engine"]),
+    ("dormouse-lambda", &["dormouse-core", "dormouse-journal", "dormouse-engine"]),
     (
         "dormouse",
         &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine", "dormouse-server"],
@@ -58,8 +59,8 @@ const LICENCES: &[&str] = &[
 /// A second crypto provider makes rustls panic at run time; the others are unmaintained or unsound.
 const BANNED: &[&str] = &["ring", "openssl-sys", "native-tls", "serde_yaml", "serde_yml", "libyml", "bincode"];
 
-/// Ours that may reach the AWS SDK or the object stores, which take longer to build than all the rest.
-const ON_AWS: &[&str] = &["dormouse-journal-dynamodb"];
+/// Ours that may reach the AWS SDK, the Lambda runtime or the object stores, which take longer to build than all the rest.
+const ON_AWS: &[&str] = &["dormouse-journal-dynamodb", "dormouse-lambda"];
 
 /// How the names of those begin.
 const OF_AWS: &[&str] =

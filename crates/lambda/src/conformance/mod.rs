@@ -1,0 +1,84 @@
+//! One suite per seam. Every implementation runs all of it: there are no flags and no skips.
+//!
+//! A case is a named function that gets a fresh store or gateway; the suites print each name before they run it, and return how many they ran.
+//! Time is what the cases say.
+
+#![expect(clippy::unwrap_used, reason = "a suite is a test")]
+
+mod connections;
+mod sender;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{connections::Connections, sender::Sender};
+
+macro_rules! run_cases {
+    ($seam:literal, $make:ident, [$($module:ident :: $case:ident),+ $(,)?]) => {{
+        let mut count = 0;
+        $(
+            println!("{}: {}::{}", $seam, stringify!($module), stringify!($case));
+            $module::$case($make().await).await;
+            count += 1;
+        )+
+        println!("{}: {count} cases, none skipped", $seam);
+        count
+    }};
+}
+
+/// Run every case of the connections seam; `make` gives empty rows each time. Returns the number of cases.
+///
+/// # Panics
+/// If the rows break the contract.
+pub async fn connections_suite<C: Connections>(make: impl AsyncFn() -> C) -> usize {
+    run_cases!(
+        "connections",
+        make,
+        [
+            connections::a_connection_is_there_until_it_is_closed,
+            connections::a_row_is_written_over,
+            connections::an_expired_row_is_not_there,
+            connections::a_principal_finds_its_connections,
+            connections::whoever_watches_is_found_by_actor_and_by_connection,
+            connections::one_connection_may_watch_twice,
+            connections::a_row_keeps_its_beginning,
+            connections::to_close_leaves_what_is_watched,
+            connections::of_racing_connections_one_gets_the_ticket,
+            connections::a_taken_ticket_is_taken_again_by_its_connection,
+            connections::two_hundred_watch_one_actor,
+            connections::names_do_not_run_into_each_other,
+        ]
+    )
+}
+
+/// A gateway with clients, for the suite of its sender.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// The sender.
+    fn sender(&self) -> &dyn Sender;
+    /// A client connects; what the gateway calls its connection.
+    async fn connect(&self) -> String;
+    /// What this client got since the last call, once it got so many messages.
+    async fn received(&self, connection: &str, count: usize) -> Vec<Bytes>;
+    /// The client closes.
+    async fn hang_up(&self, connection: &str);
+}
+
+/// Run every case of the sender seam; `make` gives a gateway without clients each time. Returns the number of cases.
+///
+/// # Panics
+/// If the sender breaks the contract.
+pub async fn sender_suite<G: Gateway>(make: impl AsyncFn() -> G) -> usize {
+    run_cases!(
+        "sender",
+        make,
+        [
+            sender::messages_arrive_in_order,
+            sender::nobody_gets_what_is_for_somebody_else,
+            sender::a_message_of_the_largest_size_arrives_whole,
+            sender::one_byte_more_is_refused_and_the_connection_stays,
+            sender::a_connection_that_is_gone_says_so,
+            sender::to_disconnect_ends_it_and_may_be_done_twice,
+        ]
+    )
+}

@@ -1,0 +1,26 @@
+//! The Lambda host: what API Gateway sends, into the engine that every host shares.
+//!
+//! One [`Host`] for each environment, which takes one event at a time and ends each when everything that it caused has left. What the host keeps
+//! between two of them is a cache. Connections are rows ([`Connections`]) and a way out ([`Sender`]), both behind traits: the gateway holds the
+//! sockets. Absent: rules, any backend's name, the AWS SDK, event streams and lists that are followed, wakes by queue.
+
+pub mod bootstrap;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod connections;
+mod crowd;
+mod event;
+mod host;
+mod http;
+mod lines;
+pub mod memory;
+mod presence;
+pub mod sender;
+mod socket;
+mod talk;
+
+pub use connections::{Connected, Connections, Watching};
+pub use event::BadEvent;
+pub use host::{Host, Parts};
+pub use memory::{MemoryConnections, MemorySender};
+pub use sender::{Info, SendError, Sender};

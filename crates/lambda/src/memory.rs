@@ -1,0 +1,172 @@
+//! The seams in memory: for tests, and for a gateway within one process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dormouse_core::{Address, Name, Time, frame::As, limits::GATEWAY_MESSAGE_BYTES_MAX};
+use dormouse_journal::StoreError;
+
+use crate::{
+    connections::{Connected, Connections, Watching},
+    sender::{Info, SendError, Sender},
+};
+
+/// Rows in memory. Clones are the same rows.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryConnections(Arc<Mutex<Rows>>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    tickets: BTreeMap<String, (String, Time)>,
+    connected: BTreeMap<Arc<str>, Connected>,
+    watching: BTreeMap<(Address, Arc<str>, As), Watching>,
+}
+
+impl MemoryConnections {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many rows there are: of tickets, of connections, and of those who watch.
+    pub fn sizes(&self) -> [usize; 3] {
+        let rows = self.rows();
+        [rows.tickets.len(), rows.connected.len(), rows.watching.len()]
+    }
+}
+
+#[async_trait]
+impl Connections for MemoryConnections {
+    async fn take_ticket(&self, ticket: &str, connection: &str, expires: Time) -> Result<bool, StoreError> {
+        let mut rows = self.rows();
+        let (holder, _) = rows.tickets.entry(ticket.to_owned()).or_insert_with(|| (connection.to_owned(), expires));
+        Ok(holder == connection)
+    }
+
+    async fn open(&self, connected: Connected) -> Result<(), StoreError> {
+        self.rows().connected.insert(connected.connection.clone(), connected);
+        Ok(())
+    }
+
+    async fn connected(&self, connection: &str, now: Time) -> Result<Option<Connected>, StoreError> {
+        Ok(self.rows().connected.get(connection).filter(|row| now < row.expires).cloned())
+    }
+
+    async fn of_principal(&self, tenant: &Name, principal: &str, now: Time) -> Result<Vec<Arc<str>>, StoreError> {
+        let is_theirs = |row: &&Connected| {
+            row.session.tenant == *tenant && row.session.viewer.principal.id == principal && now < row.expires
+        };
+        Ok(self.rows().connected.values().filter(is_theirs).map(|row| row.connection.clone()).collect())
+    }
+
+    async fn close(&self, connection: &str) -> Result<(), StoreError> {
+        self.rows().connected.remove(connection);
+        Ok(())
+    }
+
+    async fn watch(&self, watching: Watching) -> Result<(), StoreError> {
+        let key = (watching.address.clone(), watching.connection.clone(), watching.of);
+        let mut rows = self.rows();
+        let since = rows.watching.get(&key).map_or(watching.since, |before| before.since);
+        rows.watching.insert(key, Watching { since, ..watching });
+        Ok(())
+    }
+
+    async fn unwatch(&self, address: &Address, connection: &str, of: As) -> Result<(), StoreError> {
+        self.rows().watching.remove(&(address.clone(), connection.into(), of));
+        Ok(())
+    }
+
+    async fn of_actor(&self, address: &Address, now: Time) -> Result<Vec<Watching>, StoreError> {
+        let is_one = |row: &&Watching| row.address == *address && now < row.expires;
+        Ok(self.rows().watching.values().filter(is_one).cloned().collect())
+    }
+
+    async fn of_connection(&self, connection: &str, now: Time) -> Result<Vec<Watching>, StoreError> {
+        let is_one = |row: &&Watching| *row.connection == *connection && now < row.expires;
+        Ok(self.rows().watching.values().filter(is_one).cloned().collect())
+    }
+}
+
+/// A gateway in memory. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySender(Arc<Mutex<Gateway>>);
+
+#[derive(Debug, Default)]
+struct Gateway {
+    live: BTreeMap<String, Live>,
+    unreachable: BTreeSet<String>,
+    /// Messages that were to be sent, wherever they went.
+    asked: usize,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    received: Vec<Bytes>,
+}
+
+impl MemorySender {
+    fn gateway(&self) -> MutexGuard<'_, Gateway> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client connects.
+    pub fn connect(&self, connection: &str) {
+        self.gateway().live.insert(connection.to_owned(), Live::default());
+    }
+
+    /// The client is gone, and nobody has been told.
+    pub fn vanish(&self, connection: &str) {
+        self.gateway().live.remove(connection);
+    }
+
+    /// Whether nothing reaches this connection from now on, though it lives.
+    pub fn set_unreachable(&self, connection: &str, unreachable: bool) {
+        let mut gateway = self.gateway();
+        if unreachable {
+            gateway.unreachable.insert(connection.to_owned());
+        } else {
+            gateway.unreachable.remove(connection);
+        }
+    }
+
+    /// What the client got since the last call.
+    pub fn received(&self, connection: &str) -> Vec<Bytes> {
+        self.gateway().live.get_mut(connection).map(|live| std::mem::take(&mut live.received)).unwrap_or_default()
+    }
+
+    /// Messages that were to be sent so far.
+    pub fn asked(&self) -> usize {
+        self.gateway().asked
+    }
+}
+
+#[async_trait]
+impl Sender for MemorySender {
+    async fn send(&self, connection: &str, message: Bytes) -> Result<(), SendError> {
+        let mut gateway = self.gateway();
+        gateway.asked += 1;
+        if gateway.unreachable.contains(connection) {
+            return Err(SendError::Unavailable("it does not answer".into()));
+        }
+        let live = gateway.live.get_mut(connection).ok_or(SendError::Gone)?;
+        if message.len() > GATEWAY_MESSAGE_BYTES_MAX {
+            return Err(SendError::TooLarge);
+        }
+        live.received.push(message);
+        Ok(())
+    }
+
+    async fn info(&self, connection: &str) -> Result<Option<Info>, SendError> {
+        let info = || Info { connected: Time(0), last_active: Time(0), source: "127.0.0.1".to_owned() };
+        Ok(self.gateway().live.contains_key(connection).then(info))
+    }
+
+    async fn disconnect(&self, connection: &str) -> Result<(), SendError> {
+        self.gateway().live.remove(connection);
+        Ok(())
+    }
+}
