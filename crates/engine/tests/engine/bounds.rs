@@ -128,3 +128,21 @@ fn twenty_thousand_due_at_once_are_each_woken_once() {
         }
     });
 }
+
+/// A host of invocations holds so many actors though nobody asks anything of them, and no more.
+#[test]
+fn as_many_actors_are_held_as_may_be() {
+    play(async {
+        let mut stage = Stage::new();
+        say(&mut stage, "host a dies").await;
+        say(&mut stage, "host b starts and holds").await;
+        for n in 0..limits::HELD_MAX + 20 {
+            say(&mut stage, &format!("ana creates counter/c{n}")).await;
+        }
+        stage.pass(2 * limits::IDLE).await;
+        let engine = stage.engine(None);
+        assert_eq!(engine.report().await.unwrap().awake, limits::HELD_MAX as u64);
+        stage.pass(limits::HELD_IDLE).await;
+        assert_eq!(engine.report().await.unwrap().awake, 0);
+    });
+}
