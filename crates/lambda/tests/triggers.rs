@@ -404,3 +404,45 @@ broken! {
     of_actor(address: &Address, now: Time) -> Vec<Watching>;
     of_connection(connection: &str, now: Time) -> Vec<Watching>;
 }
+
+/// The client closes right before the row of a subscription is written, and another environment sees to that.
+struct Closing(MemoryConnections);
+
+macro_rules! closing {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)+) => {
+        #[async_trait]
+        impl Connections for Closing {
+            async fn watch(&self, watching: Watching) -> Result<(), StoreError> {
+                self.0.close(&watching.connection).await?;
+                self.0.watch(watching).await
+            }
+
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$out, StoreError> {
+                self.0.$name($($arg),*).await
+            })+
+        }
+    };
+}
+
+closing! {
+    take_ticket(ticket: &str, connection: &str, expires: Time) -> bool;
+    open(connected: Connected) -> ();
+    connected(connection: &str, now: Time) -> Option<Connected>;
+    of_principal(tenant: &Name, principal: &str, now: Time) -> Vec<Arc<str>>;
+    close(connection: &str) -> ();
+    unwatch(address: &Address, connection: &str, of: As) -> ();
+    of_actor(address: &Address, now: Time) -> Vec<Watching>;
+    of_connection(connection: &str, now: Time) -> Vec<Watching>;
+}
+
+#[tokio::test]
+async fn a_subscription_that_the_disconnect_overtook_leaves_no_row() {
+    let cloud = Cloud::default();
+    let good = cloud.environment();
+    let room = cloud.room(&good).await;
+    let ana = cloud.enter(&good, "ana").await;
+    let (journal, rows) = (Arc::new(cloud.store.clone()), Arc::new(Closing(cloud.rows.clone())));
+    let host = cloud.environment_over(journal, rows, Arc::new(cloud.gateway.clone()));
+    ana.watch(&host, &room).await;
+    assert_eq!((cloud.rows.sizes()[1..].to_vec(), cloud.commits(&room).await), (vec![0, 0], 1));
+}
