@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dormouse_core::position::Head;
 use dormouse_journal::{AppendError, Journal, Run, conformance::sample::Writer};
@@ -66,11 +66,33 @@ async fn a_fence_and_a_run_never_both_win(emulator: Emulator) {
         let mut writer = Writer::new(&format!("main/todo/a{round}"));
         writer.append(&*hosts[0], 1).await;
         let run = writer.clone().run(2);
+        let after = |milliseconds| tokio::time::sleep(Duration::from_millis(milliseconds));
         let fence = async {
-            tokio::time::sleep(std::time::Duration::from_micros(round * 40)).await;
             hosts[1].fence(&writer.address, 2).await.unwrap();
         };
-        let (appended, ()) = tokio::join!(hosts[0].append(run.clone()), fence);
+        let append = hosts[0].append(run.clone());
+        // One before the other, the other before the one, and at the same time.
+        let appended = match round % 4 {
+            0 => {
+                fence.await;
+                append.await
+            }
+            1 => {
+                let appended = append.await;
+                fence.await;
+                appended
+            }
+            _ => {
+                tokio::join!(
+                    async {
+                        after(round / 8).await;
+                        append.await
+                    },
+                    fence
+                )
+                .0
+            }
+        };
         // The fence stands behind whatever came first, and nothing of the old epoch comes after it.
         let before = if appended.is_ok() { run.head } else { writer.head };
         both[usize::from(appended.is_ok())] += 1;
@@ -80,5 +102,6 @@ async fn a_fence_and_a_run_never_both_win(emulator: Emulator) {
         let late = Writer { head: before, ..writer.clone() }.run(1);
         assert!(matches!(hosts[0].append(late).await, Err(AppendError::Conflict(_))), "round {round}");
     }
+    assert!(both.iter().all(|&count| count >= 15), "{both:?}");
     println!("{emulator:?}: the fence came first {} times, the run {} times", both[0], both[1]);
 }
