@@ -77,7 +77,7 @@ e2e: web ## Drive the real page and the real binary with a browser
 
 sim: tools ## Find planted bugs; cut the power (CYCLES=100000, FLIPS=100000); play the engine with faults (SEEDS=200, or HOURS=…)
 	cargo build --profile quick --locked -p dormouse-sim -p dormouse-power
-	$(TARGET)/quick/sim --planted 40
+	$(TARGET)/quick/sim --planted 150
 	$(TARGET)/quick/power --planted 400
 	$(TARGET)/quick/power --cycles $(CYCLES) --flips $(FLIPS)
 	$(TARGET)/quick/sim $(if $(HOURS),--hours $(HOURS),--seeds $(SEEDS))

@@ -52,7 +52,7 @@ pub enum Claim {
     Accepted { what: String, position: Position },
     /// It holds the view of this commit, which has this fingerprint.
     Sees { position: Position, view: u64 },
-    /// After this the next thing that everybody hears is that: commit and what.
+    /// After this the next thing that its seat may hear is that: commit and what.
     Hears { after: Option<(u64, String)>, told: (u64, String) },
 }
 
@@ -79,13 +79,15 @@ pub struct Story {
     pub commits: u64,
     /// Where each command is.
     pub at: BTreeMap<String, u64>,
-    /// What everybody hears, in order.
-    pub public: Vec<(u64, String)>,
+    /// What happened, as far as each seat may hear of it, in order.
+    pub told: [Vec<(u64, String)>; SEATS],
+    /// Who sits where.
+    seats: BTreeMap<u16, String>,
     /// Commits of this history and of those that were lost.
     tags: BTreeSet<(u64, [u8; 8])>,
     /// Commands that a restored copy did not have.
     pub lost: BTreeSet<String>,
-    /// What everybody heard and a restored copy did not have. It may still be on its way.
+    /// What a seat could hear of and a restored copy did not have. It may still be on its way.
     unheard_of: BTreeSet<(u64, String)>,
     /// How often its epoch was raised.
     pub fences: u64,
@@ -132,7 +134,8 @@ impl Audit {
             let head = store.head(address).await.ok().flatten();
             story.grow(address, store, head, latest, &mut Found::default()).await;
             story.lost.extend(before.at.into_keys().filter(|what| !story.at.contains_key(what)));
-            story.unheard_of.extend(before.public.into_iter().filter(|told| !story.public.contains(told)));
+            let before = before.told.into_iter().flatten();
+            story.unheard_of.extend(before.filter(|it| !story.told.iter().any(|told| told.contains(it))));
         }
     }
 
@@ -159,8 +162,9 @@ impl Audit {
             Claim::Hears { after, told } => {
                 let was_lost =
                     [after.as_ref(), Some(&told)].into_iter().flatten().any(|it| story.unheard_of.contains(it));
-                let place = after.map_or(Some(0), |after| Some(story.public.iter().position(|it| *it == after)? + 1));
-                let next = place.and_then(|place| story.public.get(place));
+                let all = &story.told[seat];
+                let place = after.map_or(Some(0), |after| Some(all.iter().position(|it| *it == after)? + 1));
+                let next = place.and_then(|place| all.get(place));
                 self.found.must(next == Some(&told) || was_lost, || {
                     format!("SUB-DENSE: player {player} heard {told:?} of {address}, and {next:?} is next")
                 });
@@ -255,7 +259,12 @@ impl Story {
             found.must(before.is_none(), || format!("IDEMPOTENT: {what} of {address} is commits {before:?} and {seq}"));
         }
         match event {
-            Event::Added { what } => self.public.push((seq, what)),
+            Event::Added { what } => self.tell(seq, &what, |_| true),
+            Event::Sat { seat, who, .. } => drop(self.seats.insert(seat, who)),
+            Event::Hidden { what, seat, .. } => {
+                let sits = self.seats.get(&seat).cloned();
+                self.tell(seq, &what, |who| sits.as_deref() == Some(who));
+            }
             Event::AlarmSet { what, at } => drop(self.alarms.insert(what, at)),
             Event::Rang { what } => {
                 let due = self.alarms.remove(&what);
@@ -264,7 +273,7 @@ impl Story {
                 found.must(due.is_none_or(|due| due <= time && due <= latest), || {
                     format!("TIMER-NOT-EARLY: {address}: {what} rang before {due:?}")
                 });
-                self.public.push((seq, what));
+                self.tell(seq, &what, |_| true);
             }
             Event::Opened { what } => drop(self.tasks.insert(what)),
             Event::Worked { what, .. } => {
@@ -272,6 +281,15 @@ impl Story {
                 found.must(is_open, || format!("EFFECT-OBSERVED-ONCE: {address}: {what}"));
             }
             _ => {}
+        }
+    }
+
+    /// Those of whom this holds may hear of it.
+    fn tell(&mut self, seq: u64, what: &str, hears: impl Fn(&str) -> bool) {
+        for (seat, told) in self.told.iter_mut().enumerate() {
+            if hears(&viewer(seat).principal.id) {
+                told.push((seq, what.to_owned()));
+            }
         }
     }
 

@@ -109,8 +109,9 @@ fn heard(player: &Player, stories: &BTreeMap<Address, Story>, found: &mut Found)
         found.must(heard.resets == 0 || story.fences > 0, || {
             format!("RESUME-EXACT: {actor} was reset {} times for player {}", heard.resets, player.index)
         });
-        found.must(heard.public == story.public, || {
-            let (told, all) = (&heard.public, &story.public);
+        let all = &story.told[player.seat];
+        found.must(heard.told == *all, || {
+            let told = &heard.told;
             let first = told.iter().zip(all).position(|(a, b)| a != b).unwrap_or(told.len().min(all.len()));
             let (who, count, of) = (player.index, told.len(), all.len());
             let (a, b) = (told.get(first), all.get(first));

@@ -29,8 +29,8 @@ pub struct Sent {
 /// What a client heard of one actor.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// What everybody hears, in order: commit and what.
-    pub public: Vec<(u64, String)>,
+    /// What happened, as far as its seat may hear of it, in order: commit and what.
+    pub told: Vec<(u64, String)>,
     /// How far it has heard: commit and index.
     place: Option<(u64, u32)>,
     pub view: Option<(Position, Value)>,
@@ -282,7 +282,7 @@ impl Player {
             Effect::Events { actor, events, .. } => self.on_events(&actor, events),
             Effect::Resumed { actor, of: As::Events, note } if note.kind == ResumedKind::Reset => {
                 let heard = self.heard.entry(actor.to_string()).or_default();
-                (heard.public, heard.place) = (Vec::new(), None);
+                (heard.told, heard.place) = (Vec::new(), None);
             }
             Effect::Ended { subject: Subject::Actor(actor, _), fault } => {
                 self.heard.entry(actor.to_string()).or_default().ended = Some(format!("{fault:?}"));
@@ -315,7 +315,7 @@ impl Player {
     }
 
     fn on_answer(&mut self, key: u64, answer: Result<Accepted, Fault>) {
-        let (now, what) = (self.now(), self.keys.remove(&key));
+        let (now, what) = (self.now(), self.keys.get(&key).cloned());
         let Some(sent) = what.as_ref().and_then(|what| self.sent.get_mut(what)) else { return };
         if sent.answered.is_some() {
             self.violations.push(format!("IDEMPOTENT: {what:?} was answered twice"));
@@ -336,9 +336,9 @@ impl Player {
                 continue;
             }
             heard.place = Some(place);
-            if let Some(what) = public(&event.event) {
-                let (after, told) = (heard.public.last().cloned(), (event.seq, what.to_owned()));
-                heard.public.push(told.clone());
+            if let Some(what) = event.event["what"].as_str() {
+                let (after, told) = (heard.told.last().cloned(), (event.seq, what.to_owned()));
+                heard.told.push(told.clone());
                 self.claims.push((actor.to_owned(), Claim::Hears { after, told }));
             }
         }
@@ -372,9 +372,4 @@ impl Player {
         self.tasks.push(task.abort_handle());
         Event::Opened { line, token: Token(self.token.clone()) }
     }
-}
-
-/// Of a heard event, what everybody may hear.
-fn public(event: &Value) -> Option<&str> {
-    matches!(event["type"].as_str(), Some("added" | "rang")).then(|| event["what"].as_str())?
 }

@@ -27,13 +27,13 @@ use sha2::{Digest, Sha256};
 #[command(name = "sim", version)]
 struct Options {
     /// How many seeds.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first of them.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
     first: u64,
     /// As many seeds as this many simulated hours take, in place of a number of seeds.
-    #[arg(long)]
+    #[arg(long, value_parser = hours)]
     hours: Option<f64>,
     /// How long things go wrong, in milliseconds.
     #[arg(long, default_value_t = 60_000)]
@@ -42,8 +42,16 @@ struct Options {
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
     /// Plant each bug in turn instead, and see that it is found within this many seeds; and play the seeds that are kept.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     planted: Option<u64>,
+}
+
+/// So many seeds come after every first one.
+const SEED_MAX: u64 = u64::MAX / 2;
+
+fn hours(text: &str) -> Result<f64, String> {
+    let hours: f64 = text.parse().map_err(|_| "a number of hours".to_owned())?;
+    if hours > 0.0 && hours.is_finite() { Ok(hours) } else { Err("more than none, and not for ever".to_owned()) }
 }
 
 impl Options {

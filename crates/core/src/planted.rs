@@ -15,6 +15,10 @@ pub enum Bug {
     Forgetful,
     /// Of several events that are told at once the first is left out.
     SkippedEvent,
+    /// Nobody hears what only its own seat may hear.
+    DeafToOneself,
+    /// An application is told an answer twice.
+    AnsweredTwice,
     /// Who resumes a view is told that it holds the newest.
     ResumesBlindly,
     /// Every sight sees everything.
@@ -55,12 +59,14 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 23] = [
+    pub const ALL: [(&'static str, Self); 25] = [
         ("unknown-is-committed", Self::UnknownIsCommitted),
         ("unknown-is-refused", Self::UnknownIsRefused),
         ("told-too-early", Self::ToldTooEarly),
         ("forgetful", Self::Forgetful),
         ("skipped-event", Self::SkippedEvent),
+        ("deaf-to-oneself", Self::DeafToOneself),
+        ("answered-twice", Self::AnsweredTwice),
         ("resumes-blindly", Self::ResumesBlindly),
         ("open-hands", Self::OpenHands),
         ("one-tenant", Self::OneTenant),

@@ -332,6 +332,9 @@ impl Session {
     }
 
     fn answer(&mut self, key: u64, answer: Result<Accepted, Fault>) {
+        if planted(Bug::AnsweredTwice) {
+            self.effects.push(Effect::Answer { key, answer: answer.clone() });
+        }
         self.effects.push(Effect::Answer { key, answer });
     }
 }

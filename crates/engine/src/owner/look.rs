@@ -1,6 +1,7 @@
 //! What an owner answers or passes on without deciding anything.
 
 use bytes::Bytes;
+use dormouse_core::planted::{Bug, planted};
 use dormouse_core::{
     Code, Failure, Sight, Viewer,
     frame::{
@@ -42,6 +43,7 @@ impl Owner {
         if sight == Sight::Nothing {
             return Err(Code::NotFound.into());
         }
+        let sight = if planted(Bug::DeafToOneself) { Sight::Public } else { sight };
         let mut events = Vec::new();
         for entry in entries {
             // The chain up to here was verified at load or by our own commits; the bytes themselves are checked again.
