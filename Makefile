@@ -29,7 +29,8 @@ demo: tools web ## Build everything and serve the demo on http://localhost:7878
 test: tools web ## Run every check and test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	tools/cloud/run cargo test --workspace --locked
+	# The suites on the slower of two emulators in a share; `make cloud-test` plays all.
+	DORMOUSE_CLOUD_SHARE=1 tools/cloud/run cargo test --workspace --locked
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools

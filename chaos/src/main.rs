@@ -27,13 +27,13 @@ enum Experiment {
     /// A second process on the same data: beside one that runs, one that is stopped, and one that was killed.
     Two {
         /// How often each.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
         attempts: u64,
     },
     /// A disk that fills under load, and is given space again.
     DiskFull {
         /// How often.
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
         rounds: u64,
     },
     /// A multiple of what the host can take.
@@ -51,12 +51,12 @@ enum Experiment {
 #[derive(Args)]
 struct KillArgs {
     /// Kills and stops together.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     cycles: u64,
     /// Chooses when, and which of them.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Stops that last longer than a client waits, half a minute each.
+    /// Stops that last longer than a client waits, half a minute each: most of the time of a short run.
     #[arg(long, default_value_t = 8)]
     long_stops: u64,
 }
@@ -64,19 +64,19 @@ struct KillArgs {
 #[derive(Args)]
 struct OverloadArgs {
     /// Clients.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = some)]
     lines: usize,
     /// Lists that they write to.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = some)]
     lists: usize,
     /// Seconds of each closed loop that looks for the peak.
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 4.0, value_parser = positive)]
     rung: f64,
     /// Seconds of overload.
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 30.0, value_parser = positive)]
     flood: f64,
     /// What is offered, in peaks.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = positive)]
     factor: f64,
 }
 
@@ -97,20 +97,31 @@ const SMALL_CYCLES: u64 = 420;
 #[derive(Args)]
 struct CrowdArgs {
     /// Connections that send a byte now and then and never finish, half of them before the upgrade and half before hello.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = some)]
     loris: usize,
     /// Signed-in viewers that do not read.
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = 5_000, value_parser = some)]
     readers: usize,
     /// People who play.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = some)]
     players: usize,
     /// Seconds of the players alone.
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, value_parser = positive)]
     quiet: f64,
     /// Seconds among the whole crowd.
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 60.0, value_parser = positive)]
     crowded: f64,
+}
+
+/// One or more.
+fn some(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "a whole number from 1".to_owned())
+}
+
+/// More than nothing, and finite.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "a number above 0".to_owned())
 }
 
 fn main() -> ExitCode {

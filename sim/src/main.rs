@@ -15,7 +15,7 @@ use clap::Parser;
 use dormouse_sim::{
     Report, Setup,
     apart::{ALONE, alone, apart, twice},
-    faults::Counts,
+    faults::{Counts, kinds},
     shrink::shrink,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -39,7 +39,7 @@ struct Options {
     #[arg(long, default_value_t = 60_000)]
     rough_ms: u64,
     /// What does not go wrong, by the names that the report has.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(kinds()))]
     without: Vec<String>,
     /// Plant each bug in turn instead, and see that it is found within this many seeds; and play the seeds that are kept.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]

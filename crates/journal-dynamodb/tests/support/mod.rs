@@ -36,6 +36,12 @@ impl Emulator {
             .unwrap_or_else(|_| panic!("{variable} does not say where {self:?} is; use `make cloud-test`"))
     }
 
+    /// Whether a share is enough, among all other tests of this repository: ministack takes minutes for what dynoxide does in seconds, on one core whatever
+    /// the machine has. `make cloud-test` asks for all.
+    pub(crate) fn is_hurried(self) -> bool {
+        self == Self::Ministack && std::env::var_os("DORMOUSE_CLOUD_SHARE").is_some()
+    }
+
     /// A patient client: on a machine with other things to do, an emulator may take its time, and the suites take an unknown outcome for a failure.
     pub(crate) fn client(self) -> Client {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(60)).build();
