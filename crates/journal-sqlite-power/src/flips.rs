@@ -304,8 +304,9 @@ impl Image {
 
     /// What the index answers about those who are not damaged; of the others it may answer anything, because nobody gets there.
     fn index(&self, store: &SqliteStore, damaged: &BTreeSet<&Address>) -> Result<InIndex, String> {
+        // What is of nobody, such as how many commits there are, counts those of the damaged ones too.
         let is_about_others = |item: &Item| {
-            item.actor.as_ref().is_none_or(|actor| self.known.contains_key(actor) && !damaged.contains(actor))
+            item.actor.as_ref().is_some_and(|actor| self.known.contains_key(actor) && !damaged.contains(actor))
         };
         let others = |seen: Seen| -> Seen {
             if damaged.is_empty() {
