@@ -55,7 +55,9 @@ impl Owner {
         match landed {
             Ok(()) => {
                 // Only now: whoever began to watch after this has the commit in its first view.
-                Box::pin(self.attend(&in_flight.publishes)).await;
+                if self.hold.is_some() {
+                    Box::pin(self.attend(&in_flight.publishes)).await;
+                }
                 self.committed(*in_flight);
             }
             Err(AppendError::Conflict(head)) => {
