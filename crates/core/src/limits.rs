@@ -192,6 +192,26 @@ limits! {
     CONNECTION_ROW: Duration = Duration::from_secs(24 * 3600);
     /// Connections that one invocation sends to at the same time: a room of 200 in a few round trips, within the sockets of a small function.
     PUSHES_AT_ONCE: usize = 64;
+    /// How long it is remembered up to which commit an actor's viewers were told: a stream keeps its records for a day.
+    PUSHED_MARK: Duration = Duration::from_secs(25 * 3600);
+    /// A commit that is younger and that nobody has pushed is probably being pushed.
+    REPAIR_AFTER: Duration = Duration::from_secs(5);
+    /// A wake that is nearer than this has a keeper, which waits for it: a queue counts in seconds.
+    KEEPER_NEAR: Duration = Duration::from_secs(2);
+    /// How long an invocation keeps an actor before it passes it on: within the time that most functions are given.
+    KEEPER_STAYS: Duration = Duration::from_secs(10);
+    /// What a task streams is sent this often while it runs.
+    STREAM_FLUSH: Duration = Duration::from_millis(250);
+    /// A task that is still open so long after a sweep saw it first is put again, and from then on each time after twice as long, up to
+    /// [`SWEEP_TASK_MAX`]: nobody knows whether its message was lost or somebody is at it.
+    SWEEP_TASK: Duration = Duration::from_secs(20 * 60);
+    /// The longest that a sweep leaves an open task alone.
+    SWEEP_TASK_MAX: Duration = Duration::from_secs(24 * 3600);
+    /// How long a message of the queue is hidden while somebody is at it: longer than the longest invocation, or it is done twice at once.
+    QUEUE_HIDES: Duration = Duration::from_secs(16 * 60);
+    /// How often a message of the queue is handed out before it is buried: more often than most tasks ask to be attempted, since a process that died of
+    /// one counts as an attempt and the rules are to hear of the last.
+    QUEUE_RECEIVES_MAX: u32 = 10;
     /// One token: with all the roles and names it may carry it is shorter, and it must fit into a request's head.
     TOKEN_BYTES_MAX: usize = 8 * 1024;
     /// Roles of one token: more is a group directory.

@@ -106,11 +106,12 @@ impl Engine {
         kinds: impl IntoIterator<Item = Arc<Kind>>,
         store: Store,
         world: Arc<dyn World>,
+        workers: Vec<Arc<dyn Worker>>,
         report_key: [u8; 32],
         audience: Arc<dyn Audience>,
     ) -> Self {
         let kinds: BTreeMap<Name, Arc<Kind>> = kinds.into_iter().map(|kind| (kind.name.clone(), kind)).collect();
-        let mut shared = Shared::new(kinds, store, world, Workers::new(Vec::new()), report_key);
+        let mut shared = Shared::new(kinds, store, world, Workers::new(workers), report_key);
         shared.audience = Some(audience);
         Self { shared: Arc::new(shared) }
     }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use dormouse_core::{Address, Name, Time, Viewer, frame::As, outbox::OutboxId};
 use dormouse_engine::identity::Session;
 use dormouse_journal::StoreError;
+use serde::{Deserialize, Serialize};
 
 /// A connection that the gateway holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +38,54 @@ pub struct Watching {
     pub expires: Time,
 }
 
+/// Which commits of an actor were pushed: those after one commit up to another, with everything that they opened put into the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pushed {
+    /// Which life of the history.
+    pub epoch: u32,
+    /// The commit before the first of them.
+    pub after: u64,
+    /// The last of them.
+    pub upto: u64,
+    /// When it may be forgotten.
+    pub expires: Time,
+}
+
+impl Pushed {
+    /// What is known when this is learned beside what was known. Commits that meet are one mark; of two with a hole between them the newer stays.
+    #[must_use]
+    pub fn beside(self, known: Option<Self>, now: Time) -> Self {
+        let Some(known) = known.filter(|known| now < known.expires && known.epoch >= self.epoch) else { return self };
+        let expires = self.expires.max(known.expires);
+        if known.epoch > self.epoch || known.after > self.upto {
+            known
+        } else if self.after > known.upto || self.epoch > known.epoch {
+            self
+        } else {
+            Self { epoch: self.epoch, after: self.after.min(known.after), upto: self.upto.max(known.upto), expires }
+        }
+    }
+
+    /// Whether this commit was pushed.
+    pub fn covers(&self, epoch: u32, seq: u64) -> bool {
+        epoch < self.epoch || epoch == self.epoch && (self.after + 1..=self.upto).contains(&seq)
+    }
+}
+
+/// Who watches an actor, and what they were told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Everybody, in the order of connection and which of the two.
+    pub rows: Vec<Watching>,
+    /// The mark, if there is one.
+    pub pushed: Option<Pushed>,
+}
+
 /// Rows of connections, and rows keyed by actor, connection and which of the two is watched.
 ///
 /// *Ordering*: [`of_actor`](Self::of_actor), [`connected`](Self::connected) and [`take_ticket`](Self::take_ticket) see every write that was answered
 /// before they were asked. The others may lag behind by seconds. *Atomicity*: each call is one row. *Durability*: a row that is lost costs its
-/// connection what comes after, until it asks where it stands. Rows that have expired are not returned, whether deleted or not.
+/// connection what comes after, until it asks where it stands; a mark that is lost costs that what was pushed is pushed again. Rows that have expired are not returned, whether deleted or not.
 /// *Retries*: every call may be made again with the same arguments and does the same.
 #[async_trait]
 pub trait Connections: Send + Sync + 'static {
@@ -87,11 +131,17 @@ pub trait Connections: Send + Sync + 'static {
     /// [`StoreError`]
     async fn unwatch(&self, address: &Address, connection: &str, of: As) -> Result<(), StoreError>;
 
-    /// Everybody who watches this actor, in the order of connection and which of the two.
+    /// Everybody who watches this actor, and its mark.
     ///
     /// # Errors
     /// [`StoreError`]
-    async fn of_actor(&self, address: &Address, now: Time) -> Result<Vec<Watching>, StoreError>;
+    async fn of_actor(&self, address: &Address, now: Time) -> Result<Watched, StoreError>;
+
+    /// Remember that these commits of an actor were pushed, [beside](Pushed::beside) what is known. Of several at once none is lost.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn mark_pushed(&self, address: &Address, pushed: Pushed, now: Time) -> Result<(), StoreError>;
 
     /// Everything that is watched over this connection.
     ///

@@ -34,7 +34,7 @@ impl Crowd {
 
     /// The rows of this actor.
     pub(crate) async fn rows(&self, address: &Address) -> Result<Vec<Watching>, StoreError> {
-        self.connections.of_actor(address, self.world.now()).await
+        Ok(self.connections.of_actor(address, self.world.now()).await?.rows)
     }
 
     /// The way out to whoever has this row.

@@ -8,6 +8,7 @@ use dormouse_engine::{
     Engine, Store,
     http::{Aliases, Api, Refused, router_with},
     identity::{Admission, Identity, Origins},
+    task::Worker,
     world::World,
 };
 use dormouse_journal::StoreError;
@@ -17,6 +18,7 @@ use crate::{
     connections::{Connections, Watching},
     crowd::Crowd,
     event::{BadEvent, Event},
+    queue::Queue,
     sender::Sender,
 };
 
@@ -46,6 +48,10 @@ pub struct Parts {
     pub connections: Arc<dyn Connections>,
     /// The way out to them.
     pub sender: Arc<dyn Sender>,
+    /// What is to be done later; every environment takes from it.
+    pub queue: Arc<dyn Queue>,
+    /// Who performs tasks, beside the worker of `send` that each host has.
+    pub workers: Vec<Arc<dyn Worker>>,
 }
 
 /// The host of one environment. It takes one event at a time.
@@ -59,9 +65,9 @@ pub struct Host {
 impl Host {
     /// A host that has seen nothing yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { kinds, store, world, report_key, identity, ticket_key, admission, origins, .. } = parts;
+        let Parts { kinds, store, world, workers, report_key, identity, ticket_key, admission, origins, .. } = parts;
         let crowd = Arc::new(Crowd::new(parts.connections, world.clone()));
-        let engine = Engine::for_invocations(kinds, store, world, report_key, crowd.clone());
+        let engine = Engine::for_invocations(kinds, store, world, workers, report_key, crowd.clone());
         let identity = identity.sign_tickets(ticket_key);
         let (app, aliases, connections) = (parts.app, parts.aliases, AtomicUsize::new(0));
         let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connections });

@@ -20,9 +20,9 @@ pub mod sender;
 mod socket;
 mod talk;
 
-pub use connections::{Connected, Connections, Watching};
+pub use connections::{Connected, Connections, Pushed, Watched, Watching};
 pub use event::BadEvent;
 pub use host::{Host, Parts};
-pub use memory::{MemoryConnections, MemorySender};
+pub use memory::{MemoryConnections, MemoryQueue, MemorySender};
 pub use queue::{Deferred, Queue};
 pub use sender::{Info, SendError, Sender};

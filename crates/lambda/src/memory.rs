@@ -7,11 +7,16 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dormouse_core::{Address, Name, Time, frame::As, limits::GATEWAY_MESSAGE_BYTES_MAX};
+use dormouse_core::{
+    Address, Name, Time,
+    frame::As,
+    limits::{GATEWAY_MESSAGE_BYTES_MAX, QUEUE_HIDES, QUEUE_RECEIVES_MAX},
+};
 use dormouse_journal::StoreError;
 
 use crate::{
-    connections::{Connected, Connections, Watching},
+    connections::{Connected, Connections, Pushed, Watched, Watching},
+    queue::{Deferred, Queue},
     sender::{Info, SendError, Sender},
 };
 
@@ -24,6 +29,7 @@ struct Rows {
     tickets: BTreeMap<String, (String, Time)>,
     connected: BTreeMap<Arc<str>, Connected>,
     watching: BTreeMap<(Address, Arc<str>, As), Watching>,
+    pushed: BTreeMap<Address, Pushed>,
 }
 
 impl MemoryConnections {
@@ -80,9 +86,18 @@ impl Connections for MemoryConnections {
         Ok(())
     }
 
-    async fn of_actor(&self, address: &Address, now: Time) -> Result<Vec<Watching>, StoreError> {
+    async fn of_actor(&self, address: &Address, now: Time) -> Result<Watched, StoreError> {
         let is_one = |row: &&Watching| row.address == *address && now < row.expires;
-        Ok(self.rows().watching.values().filter(is_one).cloned().collect())
+        let rows = self.rows();
+        let pushed = rows.pushed.get(address).filter(|pushed| now < pushed.expires).copied();
+        Ok(Watched { rows: rows.watching.values().filter(is_one).cloned().collect(), pushed })
+    }
+
+    async fn mark_pushed(&self, address: &Address, pushed: Pushed, now: Time) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        let known = rows.pushed.get(address).copied();
+        rows.pushed.insert(address.clone(), pushed.beside(known, now));
+        Ok(())
     }
 
     async fn of_connection(&self, connection: &str, now: Time) -> Result<Vec<Watching>, StoreError> {
@@ -168,5 +183,106 @@ impl Sender for MemorySender {
     async fn disconnect(&self, connection: &str) -> Result<(), SendError> {
         self.gateway().live.remove(connection);
         Ok(())
+    }
+}
+
+/// A queue in memory. Clones are the same one. Time is what its callers say.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryQueue(Arc<Mutex<Messages>>);
+
+#[derive(Debug, Default)]
+struct Messages {
+    next: u64,
+    waiting: BTreeMap<u64, Waiting>,
+    buried: Vec<(Deferred, String)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    what: Deferred,
+    at: Time,
+    received: u32,
+}
+
+/// What a queue hands out: hidden from others until it is done, or for [`QUEUE_HIDES`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Names it to [`MemoryQueue::done`].
+    pub id: u64,
+    /// What is to be done.
+    pub what: Deferred,
+    /// How often it has been handed out, this time included.
+    pub count: u32,
+}
+
+impl MemoryQueue {
+    fn messages(&self) -> MutexGuard<'_, Messages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to `limit` of those that are due, longest due first. One that was handed out too often is buried instead.
+    pub fn receive(&self, now: Time, limit: usize) -> Vec<Received> {
+        let mut messages = self.messages();
+        let mut due: Vec<(Time, u64)> =
+            messages.waiting.iter().filter(|(_, it)| it.at <= now).map(|(id, it)| (it.at, *id)).collect();
+        due.sort_unstable();
+        let received = due.into_iter().filter_map(|(_, id)| messages.hand_out(id, now));
+        received.take(limit).collect()
+    }
+
+    /// It is done: nobody gets it again.
+    pub fn done(&self, id: u64) {
+        self.messages().waiting.remove(&id);
+    }
+
+    /// Everything that waits or is in somebody's hands, and when it may be handed out.
+    pub fn waiting(&self) -> Vec<(Time, Deferred)> {
+        self.messages().waiting.values().map(|it| (it.at, it.what.clone())).collect()
+    }
+
+    /// The dead letters, and why they are dead.
+    pub fn buried(&self) -> Vec<(Deferred, String)> {
+        self.messages().buried.clone()
+    }
+}
+
+impl Messages {
+    fn put(&mut self, what: Deferred, at: Time) {
+        self.waiting.insert(self.next, Waiting { what, at, received: 0 });
+        self.next += 1;
+    }
+
+    fn hand_out(&mut self, id: u64, now: Time) -> Option<Received> {
+        let waiting = self.waiting.get_mut(&id)?;
+        if waiting.received == QUEUE_RECEIVES_MAX {
+            let Waiting { what, .. } = self.waiting.remove(&id)?;
+            self.buried.push((what, format!("it was handed out {QUEUE_RECEIVES_MAX} times and not done")));
+            return None;
+        }
+        waiting.received += 1;
+        waiting.at = now.after(QUEUE_HIDES);
+        Some(Received { id, what: waiting.what.clone(), count: waiting.received })
+    }
+}
+
+#[async_trait]
+impl Queue for MemoryQueue {
+    async fn put(&self, what: &Deferred, at: Time) -> Result<(), StoreError> {
+        self.messages().put(what.clone(), at);
+        Ok(())
+    }
+
+    async fn bury(&self, what: &Deferred, why: &str) -> Result<(), StoreError> {
+        self.messages().buried.push((what.clone(), why.to_owned()));
+        Ok(())
+    }
+
+    async fn redrive(&self, limit: usize) -> Result<usize, StoreError> {
+        let mut messages = self.messages();
+        let count = limit.min(messages.buried.len());
+        for (what, _) in messages.buried.drain(..count).collect::<Vec<_>>() {
+            messages.put(what, Time(0));
+        }
+        Ok(count)
     }
 }

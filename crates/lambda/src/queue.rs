@@ -13,6 +13,8 @@ pub enum Deferred {
     Wake {
         /// Which actor.
         actor: Address,
+        /// The wake that it wanted next when this was put, by the actor's time: a later commit may want another, and puts it.
+        due: Time,
     },
     /// Perform this task instance, if it is open by then.
     Task {
@@ -27,6 +29,8 @@ pub enum Deferred {
     Repair {
         /// Which actor.
         actor: Address,
+        /// The commit up to which nothing is missing, 0 if nobody knows.
+        after: u64,
     },
 }
 

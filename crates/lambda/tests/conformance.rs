@@ -39,7 +39,7 @@ impl Gateway for InMemory {
 
 #[tokio::test]
 async fn rows_in_memory_are_connections() {
-    assert_eq!(connections_suite(async || MemoryConnections::default()).await, 12);
+    assert_eq!(connections_suite(async || MemoryConnections::default()).await, 16);
 }
 
 #[tokio::test]

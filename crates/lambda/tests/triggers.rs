@@ -18,7 +18,7 @@ use dormouse_journal::{
     faulty::{Fault, FaultyJournal},
 };
 use dormouse_lambda::{
-    Connected, Connections, Host, Info, MemoryConnections, MemorySender, SendError, Sender, Watching,
+    Connected, Connections, Host, Info, MemoryConnections, MemorySender, Pushed, SendError, Sender, Watched, Watching,
 };
 use serde_json::{Value, json};
 
@@ -235,7 +235,8 @@ mortal! {
     close(connection: &str) -> Result<(), StoreError>;
     watch(watching: Watching) -> Result<(), StoreError>;
     unwatch(address: &Address, connection: &str, of: As) -> Result<(), StoreError>;
-    of_actor(address: &Address, now: Time) -> Result<Vec<Watching>, StoreError>;
+    of_actor(address: &Address, now: Time) -> Result<Watched, StoreError>;
+    mark_pushed(address: &Address, pushed: Pushed, now: Time) -> Result<(), StoreError>;
     of_connection(connection: &str, now: Time) -> Result<Vec<Watching>, StoreError>;
 }
 
@@ -401,7 +402,8 @@ broken! {
     close(connection: &str) -> ();
     watch(watching: Watching) -> ();
     unwatch(address: &Address, connection: &str, of: As) -> ();
-    of_actor(address: &Address, now: Time) -> Vec<Watching>;
+    of_actor(address: &Address, now: Time) -> Watched;
+    mark_pushed(address: &Address, pushed: Pushed, now: Time) -> ();
     of_connection(connection: &str, now: Time) -> Vec<Watching>;
 }
 
@@ -431,7 +433,8 @@ closing! {
     of_principal(tenant: &Name, principal: &str, now: Time) -> Vec<Arc<str>>;
     close(connection: &str) -> ();
     unwatch(address: &Address, connection: &str, of: As) -> ();
-    of_actor(address: &Address, now: Time) -> Vec<Watching>;
+    of_actor(address: &Address, now: Time) -> Watched;
+    mark_pushed(address: &Address, pushed: Pushed, now: Time) -> ();
     of_connection(connection: &str, now: Time) -> Vec<Watching>;
 }
 

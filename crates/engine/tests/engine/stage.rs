@@ -120,7 +120,7 @@ impl Stage {
     pub fn start_host_that_holds(&mut self, name: &str, beside_the_faults: bool) {
         let line = Line::new(&self.disk, beside_the_faults);
         let rows = Arc::new(self.rows.clone());
-        let engine = Engine::for_invocations(actors::kinds(1), line.seams(), self.world.clone(), [7; 32], rows);
+        let engine = Engine::for_invocations(actors::kinds(1), line.seams(), self.world.clone(), vec![], [7; 32], rows);
         self.hosts.insert(name.to_owned(), Host { engine, line, holds: true });
         name.clone_into(&mut self.current);
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use dormouse_core::{Name, Principal, Time, Viewer, frame::As, outbox::OutboxId};
 use dormouse_engine::identity::Session;
 
-use crate::connections::{Connected, Connections, Watching};
+use crate::connections::{Connected, Connections, Pushed, Watching};
 
 const NOW: Time = Time(1_790_000_000_000);
 const LATER: Time = Time(NOW.0 + 1_000);
@@ -60,10 +60,10 @@ pub(super) async fn an_expired_row_is_not_there(rows: impl Connections) {
     rows.watch(row.clone()).await.unwrap();
     let before = Time(LATER.0 - 1);
     assert!(rows.connected("c1", before).await.unwrap().is_some());
-    assert_eq!(rows.of_actor(&row.address, before).await.unwrap(), std::slice::from_ref(&row));
+    assert_eq!(rows.of_actor(&row.address, before).await.unwrap().rows, std::slice::from_ref(&row));
     assert_eq!(rows.connected("c1", LATER).await.unwrap(), None);
     assert_eq!(rows.of_principal(&tenant("main"), "ana", LATER).await.unwrap(), []);
-    assert_eq!(rows.of_actor(&row.address, LATER).await.unwrap(), []);
+    assert_eq!(rows.of_actor(&row.address, LATER).await.unwrap().rows, []);
     assert_eq!(rows.of_connection("c1", LATER).await.unwrap(), []);
 }
 
@@ -90,13 +90,13 @@ pub(super) async fn whoever_watches_is_found_by_actor_and_by_connection(rows: im
     for row in [&a2, &b1, &a1] {
         rows.watch(row.clone()).await.unwrap();
     }
-    assert_eq!(rows.of_actor(&a1.address, NOW).await.unwrap(), [a1.clone(), a2.clone()]);
+    assert_eq!(rows.of_actor(&a1.address, NOW).await.unwrap().rows, [a1.clone(), a2.clone()]);
     let mut of_c1 = rows.of_connection("c1", NOW).await.unwrap();
     of_c1.sort_by(|a, b| a.address.cmp(&b.address));
     assert_eq!(of_c1, [a1.clone(), b1.clone()]);
     for _ in 0..2 {
         rows.unwatch(&a1.address, "c1", As::View).await.unwrap();
-        assert_eq!(rows.of_actor(&a1.address, NOW).await.unwrap(), std::slice::from_ref(&a2));
+        assert_eq!(rows.of_actor(&a1.address, NOW).await.unwrap().rows, std::slice::from_ref(&a2));
         assert_eq!(rows.of_connection("c1", NOW).await.unwrap(), std::slice::from_ref(&b1));
     }
 }
@@ -105,9 +105,9 @@ pub(super) async fn one_connection_may_watch_twice(rows: impl Connections) {
     let [view, events] = [As::View, As::Events].map(|of| watching("main/todo/a", "c1", of));
     rows.watch(events.clone()).await.unwrap();
     rows.watch(view.clone()).await.unwrap();
-    assert_eq!(rows.of_actor(&view.address, NOW).await.unwrap(), [view.clone(), events.clone()]);
+    assert_eq!(rows.of_actor(&view.address, NOW).await.unwrap().rows, [view.clone(), events.clone()]);
     rows.unwatch(&view.address, "c1", As::View).await.unwrap();
-    assert_eq!(rows.of_actor(&view.address, NOW).await.unwrap(), [events]);
+    assert_eq!(rows.of_actor(&view.address, NOW).await.unwrap().rows, [events]);
 }
 
 pub(super) async fn a_row_keeps_its_beginning(rows: impl Connections) {
@@ -117,7 +117,7 @@ pub(super) async fn a_row_keeps_its_beginning(rows: impl Connections) {
     let again =
         Watching { since: LATER, expires: Time(LATER.0 + 9), viewer: Viewer::new(who, vec![]), ..first.clone() };
     rows.watch(again.clone()).await.unwrap();
-    assert_eq!(rows.of_actor(&first.address, NOW).await.unwrap(), [Watching { since: first.since, ..again }]);
+    assert_eq!(rows.of_actor(&first.address, NOW).await.unwrap().rows, [Watching { since: first.since, ..again }]);
 }
 
 pub(super) async fn to_close_leaves_what_is_watched(rows: impl Connections) {
@@ -126,7 +126,7 @@ pub(super) async fn to_close_leaves_what_is_watched(rows: impl Connections) {
     rows.watch(row.clone()).await.unwrap();
     rows.close("c1").await.unwrap();
     assert_eq!(rows.of_connection("c1", NOW).await.unwrap(), std::slice::from_ref(&row));
-    assert_eq!(rows.of_actor(&row.address, NOW).await.unwrap(), std::slice::from_ref(&row));
+    assert_eq!(rows.of_actor(&row.address, NOW).await.unwrap().rows, std::slice::from_ref(&row));
 }
 
 pub(super) async fn of_racing_connections_one_gets_the_ticket(rows: impl Connections) {
@@ -153,7 +153,7 @@ pub(super) async fn two_hundred_watch_one_actor(rows: impl Connections) {
     for row in &all {
         rows.watch(row.clone()).await.unwrap();
     }
-    assert_eq!(rows.of_actor(&all[0].address, NOW).await.unwrap(), all);
+    assert_eq!(rows.of_actor(&all[0].address, NOW).await.unwrap().rows, all);
 }
 
 pub(super) async fn names_do_not_run_into_each_other(rows: impl Connections) {
@@ -163,9 +163,64 @@ pub(super) async fn names_do_not_run_into_each_other(rows: impl Connections) {
     {
         let row = watching(actor, connection, As::View);
         rows.watch(row.clone()).await.unwrap();
-        assert!(rows.of_actor(&row.address, NOW).await.unwrap().contains(&row), "{actor} {connection}");
+        assert!(rows.of_actor(&row.address, NOW).await.unwrap().rows.contains(&row), "{actor} {connection}");
         assert_eq!(rows.of_connection(connection, NOW).await.unwrap().iter().filter(|it| **it == row).count(), 1);
     }
-    assert_eq!(rows.of_actor(&"a/b/c".parse().unwrap(), NOW).await.unwrap().len(), 3);
+    assert_eq!(rows.of_actor(&"a/b/c".parse().unwrap(), NOW).await.unwrap().rows.len(), 3);
     assert_eq!(rows.of_connection("e", NOW).await.unwrap().len(), 2);
+}
+
+fn pushed(after: u64, upto: u64) -> Pushed {
+    Pushed { epoch: 1, after, upto, expires: LATER }
+}
+
+pub(super) async fn a_mark_comes_with_the_rows(rows: impl Connections) {
+    let row = watching("main/todo/a", "c1", As::View);
+    rows.watch(row.clone()).await.unwrap();
+    assert_eq!(rows.of_actor(&row.address, NOW).await.unwrap().pushed, None);
+    rows.mark_pushed(&row.address, pushed(4, 5), NOW).await.unwrap();
+    let watched = rows.of_actor(&row.address, NOW).await.unwrap();
+    assert_eq!((watched.rows, watched.pushed), (vec![row.clone()], Some(pushed(4, 5))));
+    assert_eq!(rows.of_connection("c1", NOW).await.unwrap(), [row.clone()]);
+    assert_eq!(rows.of_actor(&row.address, LATER).await.unwrap().pushed, None);
+    assert_eq!(rows.of_actor(&"main/todo/b".parse().unwrap(), NOW).await.unwrap().pushed, None);
+}
+
+pub(super) async fn marks_that_meet_are_one(rows: impl Connections) {
+    let actor = "main/todo/a".parse().unwrap();
+    let mark = async |mark: Pushed| {
+        rows.mark_pushed(&actor, mark, NOW).await.unwrap();
+        let known = rows.of_actor(&actor, NOW).await.unwrap().pushed.unwrap();
+        (known.epoch, known.after, known.upto)
+    };
+    assert_eq!(mark(pushed(4, 6)).await, (1, 4, 6));
+    assert_eq!(mark(pushed(6, 7)).await, (1, 4, 7), "the next commit");
+    assert_eq!(mark(pushed(3, 4)).await, (1, 3, 7), "one that was overtaken");
+    for again in [pushed(6, 7), pushed(0, 2), pushed(5, 5)] {
+        assert_eq!(mark(again).await, (1, 3, 7), "what comes twice or late changes nothing");
+    }
+    assert_eq!(mark(pushed(8, 9)).await, (1, 8, 9), "of two with a hole between them the newer stays");
+    assert_eq!(mark(pushed(0, 12)).await, (1, 0, 12));
+    assert_eq!(mark(Pushed { epoch: 2, ..pushed(3, 5) }).await, (2, 3, 5), "of another history nothing is known");
+    assert_eq!(mark(pushed(12, 13)).await, (2, 3, 5));
+}
+
+pub(super) async fn of_racing_marks_none_is_lost(rows: impl Connections) {
+    let actor: dormouse_core::Address = "main/todo/a".parse().unwrap();
+    rows.mark_pushed(&actor, pushed(0, 1), NOW).await.unwrap();
+    // All overlap, so that whoever comes late finds them meet.
+    let race = (2..18).map(|seq| {
+        let (rows, actor) = (&rows, &actor);
+        async move { rows.mark_pushed(actor, pushed(1, seq), NOW).await.unwrap() }
+    });
+    futures_util::future::join_all(race).await;
+    assert_eq!(rows.of_actor(&actor, NOW).await.unwrap().pushed, Some(pushed(0, 17)));
+}
+
+pub(super) async fn a_mark_that_expired_is_forgotten(rows: impl Connections) {
+    let actor = "main/todo/a".parse().unwrap();
+    rows.mark_pushed(&actor, pushed(0, 9), NOW).await.unwrap();
+    let mark = Pushed { expires: Time(LATER.0 + 9), ..pushed(3, 4) };
+    rows.mark_pushed(&actor, mark, LATER).await.unwrap();
+    assert_eq!(rows.of_actor(&actor, LATER).await.unwrap().pushed, Some(mark));
 }

@@ -47,6 +47,10 @@ pub async fn connections_suite<C: Connections>(make: impl AsyncFn() -> C) -> usi
             connections::a_taken_ticket_is_taken_again_by_its_connection,
             connections::two_hundred_watch_one_actor,
             connections::names_do_not_run_into_each_other,
+            connections::a_mark_comes_with_the_rows,
+            connections::marks_that_meet_are_one,
+            connections::of_racing_marks_none_is_lost,
+            connections::a_mark_that_expired_is_forgotten,
         ]
     )
 }

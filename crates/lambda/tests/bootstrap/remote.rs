@@ -7,7 +7,7 @@ use bytes::Bytes;
 use dormouse_core::{Address, Name, Principal, Time, Viewer, frame::As, position::Head};
 use dormouse_engine::identity::Session;
 use dormouse_journal::{AppendError, Entry, Journal, ReadError, Run, StoreError, StoredSnapshot};
-use dormouse_lambda::{Connected, Connections, Info, SendError, Sender, Watching};
+use dormouse_lambda::{Connected, Connections, Info, Pushed, SendError, Sender, Watched, Watching};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -169,9 +169,15 @@ impl Connections for Remote {
         Ok(())
     }
 
-    async fn of_actor(&self, address: &Address, now: Time) -> Result<Vec<Watching>, StoreError> {
-        let rows = self.ask("of_actor", json!({ "address": address.to_string(), "now": now.0 })).await;
-        Ok(rows.as_array().unwrap().iter().map(watching_from).collect())
+    async fn of_actor(&self, address: &Address, now: Time) -> Result<Watched, StoreError> {
+        let watched = self.ask("of_actor", json!({ "address": address.to_string(), "now": now.0 })).await;
+        let rows = watched["rows"].as_array().unwrap().iter().map(watching_from).collect();
+        Ok(Watched { rows, pushed: serde_json::from_value(watched["pushed"].clone()).unwrap() })
+    }
+
+    async fn mark_pushed(&self, address: &Address, pushed: Pushed, now: Time) -> Result<(), StoreError> {
+        self.ask("mark_pushed", json!({ "address": address.to_string(), "pushed": pushed, "now": now.0 })).await;
+        Ok(())
     }
 
     async fn of_connection(&self, connection: &str, now: Time) -> Result<Vec<Watching>, StoreError> {

@@ -116,7 +116,15 @@ impl Shared {
             "close" => json!(rows.close(&text("connection")).await.unwrap()),
             "watch" => json!(rows.watch(watching_from(&with["watching"])).await.unwrap()),
             "unwatch" => json!(rows.unwatch(&address(), &text("connection"), of()).await.unwrap()),
-            "of_actor" => rows.of_actor(&address(), time("now")).await.unwrap().iter().map(watching_to).collect(),
+            "of_actor" => {
+                let watched = rows.of_actor(&address(), time("now")).await.unwrap();
+                let rows: Vec<Value> = watched.rows.iter().map(watching_to).collect();
+                json!({ "rows": rows, "pushed": watched.pushed })
+            }
+            "mark_pushed" => {
+                let pushed = serde_json::from_value(with["pushed"].clone()).unwrap();
+                json!(rows.mark_pushed(&address(), pushed, time("now")).await.unwrap())
+            }
             "of_connection" => {
                 rows.of_connection(&text("connection"), time("now")).await.unwrap().iter().map(watching_to).collect()
             }

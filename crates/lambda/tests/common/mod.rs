@@ -13,7 +13,7 @@ use dormouse_engine::{
     world::{System, World},
 };
 use dormouse_journal::{Journal, LocalHints, MemoryStore};
-use dormouse_lambda::{Connections, Host, MemoryConnections, MemorySender, Parts, Sender};
+use dormouse_lambda::{Connections, Host, MemoryConnections, MemoryQueue, MemorySender, Parts, Queue, Sender};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -117,7 +117,13 @@ impl Actor for Room {
 }
 
 /// The parts of an environment over these seams.
-pub fn parts(store: Store, world: Arc<dyn World>, connections: Arc<dyn Connections>, sender: Arc<dyn Sender>) -> Parts {
+pub fn parts(
+    store: Store,
+    world: Arc<dyn World>,
+    connections: Arc<dyn Connections>,
+    sender: Arc<dyn Sender>,
+    queue: Arc<dyn Queue>,
+) -> Parts {
     let config = IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]));
     Parts {
         kinds: vec![Arc::new(Kind::of::<Room>())],
@@ -132,6 +138,8 @@ pub fn parts(store: Store, world: Arc<dyn World>, connections: Arc<dyn Connectio
         aliases: Aliases::default(),
         connections,
         sender,
+        queue,
+        workers: vec![],
     }
 }
 
@@ -141,6 +149,7 @@ pub struct Cloud {
     pub store: MemoryStore,
     pub rows: MemoryConnections,
     pub gateway: MemorySender,
+    pub queue: MemoryQueue,
 }
 
 impl Cloud {
@@ -156,7 +165,7 @@ impl Cloud {
         sender: Arc<dyn Sender>,
     ) -> Host {
         let store = Store { journal, index: Arc::new(self.store.clone()), hints: Arc::new(LocalHints::default()) };
-        Host::new(parts(store, Arc::new(System), connections, sender))
+        Host::new(parts(store, Arc::new(System), connections, sender, Arc::new(self.queue.clone())))
     }
 
     /// A guest of this name; the token.
