@@ -9,6 +9,7 @@
 
 mod app;
 mod commands;
+mod console;
 mod hides;
 #[doc(hidden)]
 pub mod portable;

@@ -60,7 +60,7 @@ const LICENCES: &[&str] = &[
 const BANNED: &[&str] = &["ring", "openssl-sys", "native-tls", "serde_yaml", "serde_yml", "libyml", "bincode"];
 
 /// Ours that may reach the AWS SDK, the Lambda runtime or the object stores, which take longer to build than all the rest.
-const ON_AWS: &[&str] = &["dormouse-journal-dynamodb", "dormouse-lambda"];
+const ON_AWS: &[&str] = &["dormouse-journal-dynamodb", "dormouse-lambda", "dormouse-localcloud"];
 
 /// How the names of those begin.
 const OF_AWS: &[&str] =

@@ -3,10 +3,10 @@
 use std::sync::{Arc, atomic::AtomicUsize};
 
 use axum::Router;
-use dormouse_core::{Code, Kind};
+use dormouse_core::Kind;
 use dormouse_engine::{
     Engine, Store,
-    http::{Aliases, Api, Refused, router_with},
+    http::{Aliases, Api, router_with},
     identity::{Admission, Identity, Origins},
     task::Worker,
     world::World,
@@ -44,6 +44,8 @@ pub struct Parts {
     pub app: String,
     /// Other paths for its routes.
     pub aliases: Aliases,
+    /// What answers where none of the API's routes does, such as with the files of a page.
+    pub pages: Router,
     /// Who is connected.
     pub connections: Arc<dyn Connections>,
     /// The way out to them.
@@ -71,8 +73,7 @@ impl Host {
         let identity = identity.sign_tickets(ticket_key);
         let (app, aliases, connections) = (parts.app, parts.aliases, AtomicUsize::new(0));
         let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connections });
-        let unknown = || async { Refused(Code::UnknownPath.into()) };
-        let router = router_with(api.clone(), Router::new().fallback(unknown));
+        let router = router_with(api.clone(), parts.pages);
         Self { api, crowd, sender: parts.sender, router }
     }
 

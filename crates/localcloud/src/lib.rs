@@ -2,7 +2,7 @@
 //! one invocation at a time and frozen in between.
 //!
 //! [`Function`] runs a real Lambda binary in as many environments as there are invocations at once; [`Gateway`] puts WebSockets, their management
-//! API and HTTP in front of it. Time is a [`Clock`] that a test can move. The numbers are in [`limits`].
+//! API and HTTP in front of it; [`Stream`], [`Queue`] and [`Schedule`] ask on its behalf. Time is a [`Clock`] that a test can move. The numbers are in [`limits`].
 //!
 //! Absent: signatures and credentials, authorizers (identity is a ticket in the query, which the function checks), stages and domains, prices. What stores
 //! and queues do is for the emulators beside it.
@@ -13,7 +13,9 @@ mod clock;
 mod environment;
 mod function;
 mod gateway;
+mod sources;
 
 pub use clock::Clock;
 pub use function::{Failed, Function, Lambda};
 pub use gateway::{Gateway, Mischief};
+pub use sources::{Faults, Queue, Schedule, Stream};

@@ -35,4 +35,17 @@ pub const INIT_MAX: Duration = Duration::from_secs(10);
 /// How long one invocation may take unless the function says otherwise. Lambda's default is 3 s, its maximum 15 minutes; this outlasts the gateway.
 pub const INVOCATION_MAX: Duration = Duration::from_secs(30);
 
+/// Records of a stream that a function gets at once. Lambda's default for DynamoDB.
+pub const STREAM_BATCH_MAX: usize = 100;
+
+/// How often a batch is tried before it is halved, or given up if it is one record. Lambda tries until the record is a day old unless the mapping says how
+/// often; ours does.
+pub const STREAM_ATTEMPTS: usize = 5;
+
+/// Messages of a queue that a function gets at once. Lambda's default for SQS.
+pub const QUEUE_BATCH_MAX: i32 = 10;
+
+/// Batches of a queue that are with a function at once. Lambda begins with five.
+pub const QUEUE_BATCHES_AT_ONCE: usize = 5;
+
 const _: () = assert!(INVOCATION_MAX.as_secs() > INTEGRATION_MAX.as_secs(), "who is slow is told so by the gateway");

@@ -4,7 +4,6 @@
 
 mod accept;
 mod connection;
-mod console;
 mod outbound;
 mod socket;
 mod stream;
@@ -30,6 +29,7 @@ pub struct Server {
     host: Arc<Host>,
     listener: TcpListener,
     metrics: Option<Render>,
+    pages: Router,
 }
 
 /// Renders the metrics as Prometheus text.
@@ -124,7 +124,7 @@ impl Lines {
 
     /// All that is asked over HTTP. Whoever brings a request says in its extensions from which [peer](dormouse_engine::http::Peer) it comes.
     pub fn router(&self) -> Router {
-        router(&self.0, None)
+        router(&self.0, None, dormouse_engine::http::no_pages())
     }
 }
 
@@ -135,7 +135,13 @@ impl Server {
     /// If the address is taken or may not be used.
     pub async fn bind(address: SocketAddr, api: Arc<Api>, metrics: Option<Render>) -> io::Result<Self> {
         let listener = accept::listen(address)?;
-        Ok(Self { host: Host::new(api), listener, metrics })
+        Ok(Self { host: Host::new(api), listener, metrics, pages: dormouse_engine::http::no_pages() })
+    }
+
+    /// Also answer what none of the API's routes does.
+    #[must_use]
+    pub fn with_pages(self, pages: Router) -> Self {
+        Self { pages, ..self }
     }
 
     /// Where it listens.
@@ -158,9 +164,9 @@ impl Server {
     /// Serve until `shutdown` resolves or the store fails. Draining lets commits finish and puts every actor to sleep, then says goodbye to
     /// connections. Until the last of them has gone HTTP is answered: whoever balances load has to hear from `/ready` that this host leaves.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Ended {
-        let Self { host, listener, metrics } = self;
+        let Self { host, listener, metrics, pages } = self;
         let engine = host.api.engine.clone();
-        let router = router(&host, metrics);
+        let router = router(&host, metrics, pages);
         let loops = tokio::spawn({
             let engine = engine.clone();
             async move { engine.run().await }
@@ -201,7 +207,7 @@ impl Server {
     }
 }
 
-fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
+fn router(host: &Arc<Host>, metrics: Option<Render>, pages: Router) -> Router {
     let (render, api) = (Arc::new(metrics), host.api.clone());
     let metrics = get(move || {
         let (render, api) = (render.clone(), api.clone());
@@ -216,7 +222,7 @@ fn router(host: &Arc<Host>, metrics: Option<Render>) -> Router {
         .route("/v1/{kind}/{id}/stream", get(stream::stream))
         .with_state(AppState { host: host.clone() })
         .route("/metrics", metrics)
-        .fallback(console::file);
+        .merge(pages);
     dormouse_engine::http::router_with(host.api.clone(), routes)
 }
 

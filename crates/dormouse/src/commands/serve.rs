@@ -49,6 +49,7 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let address = SocketAddr::new(options.listen, options.port);
     let server = Server::bind(address, Arc::new(api), metrics).await;
     let server = server.map_err(|error| Problem::Io(format!("{address} cannot be listened on"), error))?;
+    let server = server.with_pages(crate::console::pages());
     let bound = server.address().map_err(|error| Problem::Io("the listener is gone".into(), error))?;
     tracing::info!(app = name, data = %options.data.data.display(), "listening on http://{bound}");
     say(format_args!("http://{bound}"))?;

@@ -104,6 +104,11 @@ pub fn router_with(api: Arc<Api>, own: Router) -> Router {
     aliases.before(router)
 }
 
+/// For a host that serves nothing beside the API.
+pub fn no_pages() -> Router {
+    Router::new().fallback(|| async { Refused(Code::UnknownPath.into()) })
+}
+
 /// What holds for every request: its page may connect here, and its answer is never taken for something else.
 async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let origin = match origin(&api, &request) {

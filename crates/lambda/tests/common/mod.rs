@@ -135,6 +135,7 @@ pub fn parts(
         admission: Admission::default(),
         origins: Origins::parse([]).unwrap(),
         app: "test".into(),
+        pages: dormouse_engine::http::no_pages(),
         aliases: Aliases::default(),
         connections,
         sender,

@@ -1,6 +1,7 @@
 //! The console's files: what `web/console` built, inside this binary.
 
 use axum::{
+    Router,
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -17,8 +18,13 @@ struct Files;
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
+/// For whatever the API does not answer.
+pub(crate) fn pages() -> Router {
+    Router::new().fallback(file)
+}
+
 /// The file at this path. A browser that goes to another one gets the page, which knows its own routes; a program that mistook a path is told.
-pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return Refused(Code::MethodNotAllowed.into()).into_response();
     }
