@@ -141,6 +141,13 @@ pub(crate) struct Serve {
     /// The address to listen on; 0.0.0.0 for every one.
     #[arg(long, default_value = "127.0.0.1", env = "DORMOUSE_LISTEN")]
     pub(crate) listen: IpAddr,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+/// Who may come in, and how often they may ask.
+#[derive(Args)]
+pub(crate) struct Access {
     /// Pages of these origins may connect, `*` for any; without it, the pages of this host.
     #[arg(long, value_delimiter = ',', env = "DORMOUSE_ORIGINS")]
     pub(crate) origins: Vec<String>,

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use dormouse_core::{Code, Failure};
-use dormouse_engine::http::Refused;
+use dormouse_engine::http::{Refused, unknown};
 use rust_embed::Embed;
 
 #[derive(Embed)]
@@ -26,7 +26,7 @@ pub(crate) fn pages() -> Router {
 /// The file at this path. A browser that goes to another one gets the page, which knows its own routes; a program that mistook a path is told.
 async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
-        return Refused(Code::MethodNotAllowed.into()).into_response();
+        return unknown(&method).into_response();
     }
     let path = uri.path().trim_start_matches('/');
     let is_api = path.starts_with("v1/") || path.starts_with("docs/");
@@ -35,9 +35,7 @@ async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let has_ending = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     match Files::get(path).filter(|_| !path.is_empty()) {
         Some(file) => served(path, file),
-        None if is_api || has_ending || !(is_browser || path.is_empty()) => {
-            Refused(Code::UnknownPath.into()).into_response()
-        }
+        None if is_api || has_ending || !(is_browser || path.is_empty()) => unknown(&method).into_response(),
         None => page(),
     }
 }

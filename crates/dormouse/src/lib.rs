@@ -7,6 +7,7 @@
 #![doc = include_str!("../examples/counter.rs")]
 //! ```
 
+mod access;
 mod app;
 mod commands;
 mod console;

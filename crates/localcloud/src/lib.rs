@@ -10,6 +10,7 @@
 pub mod limits;
 
 mod clock;
+pub mod emulator;
 mod environment;
 mod function;
 mod gateway;

@@ -11,7 +11,7 @@ use dormouse_core::limits::END_MAX;
 use dormouse_engine::{
     Engine, describe_metrics,
     http::Api,
-    identity::{Admission, GuestKey, Identity, IdentityConfig, KeyFile, Origins, Rates, Verifier},
+    identity::GuestKey,
     world::{System, World},
 };
 use dormouse_journal_sqlite::SqliteStore;
@@ -38,13 +38,13 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let world: Arc<dyn World> = Arc::new(System);
     let guest_key = GuestKey::open(&options.data.data, &*world)?;
     let report_key = guest_key.derived("reports");
-    let identity = identity(&options, guest_key, &world)?;
-    let origins = Origins::parse(options.origins.iter().map(String::as_str))
-        .map_err(|error| Problem::Usage(format!("--origins: {error}")))?;
+    let access = options.access;
+    let revoked = options.data.data.join("keys").join("revoked.json");
+    let identity = access.identity(guest_key, &world)?.keep_revocations(revoked)?;
+    let origins = access.origins()?;
     let metrics = start_metrics(store.clone());
     let engine = Engine::with_report_key(app.kinds, seams(&store), world, app.workers, report_key);
-    let rates = Rates { per_principal: options.rate, per_connection: options.rate, ..Rates::default() };
-    let (admission, connections) = (Admission::new(rates), AtomicUsize::new(0));
+    let (admission, connections) = (access.admission(), AtomicUsize::new(0));
     let api = Api { engine, identity, admission, origins, app: name.to_owned(), aliases, connections };
     let address = SocketAddr::new(options.listen, options.port);
     let server = Server::bind(address, Arc::new(api), metrics).await;
@@ -59,22 +59,6 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
         Ended::Drained => ExitCode::SUCCESS,
         Ended::StoreFailed => ExitCode::FAILURE,
     })
-}
-
-fn identity(options: &Serve, guest_key: GuestKey, world: &Arc<dyn World>) -> Result<Identity, Problem> {
-    let jwks = options.jwks.iter().map(|path| KeyFile::Jwks(path.clone()));
-    let pems = options.public_key.iter().map(|path| KeyFile::Pem(path.clone()));
-    let verifiers = jwks.chain(pems).map(|file| Verifier::read(&file)).collect::<Result<_, _>>()?;
-    let config = IdentityConfig {
-        guest_key,
-        verifiers,
-        audience: options.audience.clone(),
-        issuer: options.issuer.clone(),
-        guests: !options.no_guests,
-        default_tenant: options.tenant.clone(),
-    };
-    let revoked = options.data.data.join("keys").join("revoked.json");
-    Ok(Identity::new(config, world.clone()).keep_revocations(revoked)?)
 }
 
 fn start_metrics(store: SqliteStore) -> Option<Render> {

@@ -23,7 +23,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -106,7 +106,13 @@ pub fn router_with(api: Arc<Api>, own: Router) -> Router {
 
 /// For a host that serves nothing beside the API.
 pub fn no_pages() -> Router {
-    Router::new().fallback(|| async { Refused(Code::UnknownPath.into()) })
+    Router::new().fallback(|method: Method| async move { unknown(&method) })
+}
+
+/// There is nothing at this path. Who would change something is told first that nothing is changed there.
+pub fn unknown(method: &Method) -> Refused {
+    let reads = [Method::GET, Method::HEAD].contains(method);
+    Refused(if reads { Code::UnknownPath } else { Code::MethodNotAllowed }.into())
 }
 
 /// What holds for every request: its page may connect here, and its answer is never taken for something else.
@@ -115,7 +121,7 @@ async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
         Ok(origin) => origin,
         Err(failure) => return secured(Refused(failure).into_response()),
     };
-    let preflight = request.method() == axum::http::Method::OPTIONS;
+    let preflight = request.method() == Method::OPTIONS;
     let response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let mut response = secured(response);
     if let Some(origin) = origin {
