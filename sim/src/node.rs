@@ -54,6 +54,7 @@ impl Node {
             origins: Origins::parse([]).expect("none"),
             app: "sim".into(),
             aliases: Aliases::default(),
+            connect_url: None,
             connections: AtomicUsize::new(0),
         };
         let running = engine.clone();

@@ -222,6 +222,7 @@ fn api() -> Arc<Api> {
         origins: Origins::parse([]).expect("an empty list"),
         app: "fuzz".into(),
         aliases: Aliases::default(),
+        connect_url: None,
         connections: AtomicUsize::new(0),
     })
 }

@@ -116,6 +116,9 @@ impl Actor for Room {
     }
 }
 
+/// Where the gateway takes sockets.
+pub const SOCKETS: &str = "wss://abc.execute-api.eu-west-1.amazonaws.com/prod";
+
 /// The parts of an environment over these seams.
 pub fn parts(
     store: Store,
@@ -137,6 +140,7 @@ pub fn parts(
         app: "test".into(),
         pages: dormouse_engine::http::no_pages(),
         aliases: Aliases::default(),
+        connect_url: Some(SOCKETS.into()),
         connections,
         sender,
         queue,
