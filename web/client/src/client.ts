@@ -10,8 +10,9 @@ import { locksOf } from "./storage/locks.js";
 import { browserStorage, type StorageLike } from "./storage/storage.js";
 import { guestTokens, tokensOf, type TokenSource } from "./tokens.js";
 import { dialSse } from "./transport/sse.js";
-import { dialSocket, probeSocket, type SocketConstructor } from "./transport/websocket.js";
+import { dialSocket, probeSocket, socketUrl, type SocketConstructor } from "./transport/websocket.js";
 import type { ActorKind, Client, ClientOptions, HostInfo, Kinds } from "./types.js";
+import { Ways } from "./ways.js";
 
 /** A client that connects at once and stays connected until it is closed. */
 export function createClient<K extends Kinds = Kinds>(options: ClientOptions = {}): Client<K> {
@@ -37,9 +38,10 @@ function worldOf(endpoint: string, options: ClientOptions, Socket: SocketConstru
     request,
     tokens: tokenSource(options, request, storage, prefix),
     keeper: storage === null ? null : new Keeper(storage, locksOf(storage, clock, random), prefix),
-    dial(transport, token, hooks) {
+    ways: new Ways(request, storage, `${prefix}:way`),
+    dial(transport, address, token, hooks) {
       return transport === "ws" && Socket !== undefined
-        ? dialSocket(Socket, endpoint, hooks)
+        ? dialSocket(Socket, address ?? socketUrl(endpoint), hooks)
         : dialSse({ fetch, endpoint, clock }, token, hooks);
     },
     probe: (done) => (Socket === undefined ? done(false) : probeSocket(Socket, endpoint, done)),

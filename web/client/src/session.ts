@@ -15,6 +15,7 @@ import type { Answer, Effect, Input, Kept, Optimistic, Options, SessionState, Tr
 import { initialState } from "./session/step.js";
 import { principalOf, type TokenSource } from "./tokens.js";
 import type { Hooks, Transport } from "./transport/transport.js";
+import type { Ways } from "./ways.js";
 
 export interface World {
   readonly clock: Clock;
@@ -22,7 +23,9 @@ export interface World {
   readonly tokens: TokenSource;
   readonly keeper: Keeper | null;
   readonly request: Requester;
-  dial(transport: TransportName, token: string, hooks: Hooks): Transport;
+  readonly ways: Ways;
+  /** A socket opens at `address`, or at the host itself. */
+  dial(transport: TransportName, address: string | null, token: string, hooks: Hooks): Transport;
   probe(done: (opens: boolean) => void): void;
 }
 
@@ -57,9 +60,9 @@ export class Session {
   #cancelTimer: () => void = () => undefined;
   #cancelSweep: () => void = () => undefined;
 
-  constructor(world: World, options: Options) {
+  constructor(world: World, options: Omit<Options, "byTicket">) {
     this.world = world;
-    this.state = initialState(options, this.#now());
+    this.state = initialState({ ...options, byTicket: world.ways.byTicket }, this.#now());
     this.#arm();
     this.#planSweep();
   }
@@ -105,6 +108,7 @@ export class Session {
     const before = this.state;
     const { state, effects } = reduce(before, input, { now: this.#now(), random: this.world.random() });
     this.state = state;
+    if (state.byTicket !== before.byTicket) this.world.ways.keep(state.byTicket);
     // Numbers are stored before they are sent, so that a reload in between cannot use one twice.
     const saved = state.outbox === before.outbox || state.closed || (this.world.keeper?.save(state.outbox) ?? true);
     if (!saved) this.#inputs.unshift({ input: "outbox_taken" });
@@ -114,7 +118,9 @@ export class Session {
   #perform(effect: Effect): void {
     switch (effect.do) {
       case "connect":
-        return void this.#connect(effect.number, effect.transport, effect.freshToken);
+        return void this.#connect(effect);
+      case "ask_way":
+        return void this.#askWay(effect.number);
       case "disconnect":
         this.#transport?.close();
         this.#transport = null;
@@ -140,16 +146,28 @@ export class Session {
     }
   }
 
-  async #connect(number: number, transport: TransportName, fresh: boolean): Promise<void> {
+  async #connect({ number, transport, byTicket, freshToken }: Effect & { do: "connect" }): Promise<void> {
     let dialing = false;
     try {
-      const token = await this.#getToken(fresh);
+      const token = await this.#getToken(freshToken);
       await this.#own(token);
       if (!this.#isCurrent(number)) return;
+      const address = byTicket ? await this.world.ways.ask(token) : null;
+      if (!this.#isCurrent(number)) return;
+      if (byTicket && address === null) return this.dispatch({ input: "way", number, byTicket: false, fault: null });
       dialing = true;
-      this.#transport = this.world.dial(transport, token, this.#hooks(number, token));
+      this.#transport = this.world.dial(transport, address, token, this.#hooks(number, token));
     } catch (error) {
       this.dispatch({ input: "dropped", number, fault: faultOfToken(error), unopened: dialing });
+    }
+  }
+
+  async #askWay(number: number): Promise<void> {
+    try {
+      const address = await this.world.ways.ask(this.#token ?? (await this.#getToken(false)));
+      this.dispatch({ input: "way", number, byTicket: address !== null, fault: null });
+    } catch (error) {
+      this.dispatch({ input: "way", number, byTicket: false, fault: faultOfUnknown(error) });
     }
   }
 

@@ -52,7 +52,7 @@ describe("the status", () => {
     const script = new Script();
     expect(script.status).toBe("connecting");
     script.wake();
-    expect(script.of("connect")).toEqual([{ do: "connect", number: 1, transport: "ws", freshToken: false }]);
+    expect(script.of("connect")).toEqual([{ do: "connect", number: 1, transport: "ws", byTicket: false, freshToken: false }]);
     script.give({ input: "opened", number: 1, token: "t" });
     expect([script.status, script.sent]).toEqual(["connecting", [{ action: "hello", token: "t" }]]);
     expect(script.frame(welcome()).status).toBe("live");
@@ -199,6 +199,7 @@ describe("the line", () => {
 describe("the choice of transport", () => {
   const fail = (script: Script): void => {
     script.wake().give({ input: "dropped", number: script.state.number, fault: null, unopened: true });
+    script.give({ input: "way", number: script.state.number, byTicket: false, fault: null });
   };
 
   it("falls back to SSE when a socket does not open twice, and back again when SSE does not either", () => {

@@ -12,8 +12,8 @@ export function connect(step: Step): void {
   step.s.number += 1;
   step.s.line = { at: "opening", deadline: step.env.now + CONNECT_MS };
   step.s.verdict = null;
-  const { number, transport, freshToken } = step.s;
-  step.effects.push({ do: "connect", number, transport, freshToken });
+  const { number, transport, byTicket, freshToken } = step.s;
+  step.effects.push({ do: "connect", number, transport, byTicket: byTicket && transport === "ws", freshToken });
   step.s.freshToken = false;
 }
 
@@ -73,9 +73,27 @@ export function onGoodbye(step: Step, frame: Goodbye): void {
 
 export function onDropped(step: Step, input: Input & { input: "dropped" }): void {
   if (!isUp(step.s.line)) return;
+  const isOfSocket = step.s.transport === "ws" && !step.s.byTicket;
+  if (input.unopened === true && isOfSocket && step.s.line.at === "opening") return askWay(step, input.fault);
   if (input.unopened === true) countSocketFailure(step);
   const final = input.fault?.kind === "stop" || input.fault?.kind === "sign_in";
   lose(step, final ? input.fault : (step.s.verdict ?? input.fault));
+}
+
+/** Before anything else is tried: that a socket does not open here may only mean that the host's are elsewhere. */
+function askWay(step: Step, fault: Fault | null): void {
+  step.s.line = { at: "asking", deadline: step.env.now + CONNECT_MS, fault };
+  step.effects.push({ do: "ask_way", number: step.s.number });
+}
+
+export function onWay(step: Step, { byTicket, fault }: Input & { input: "way" }): void {
+  const { line } = step.s;
+  step.s.byTicket = byTicket;
+  if (line.at !== "asking") return lose(step, localFault("sockets_moved", "The host's sockets are its own again.", "retry"));
+  if (byTicket) return connect(step);
+  // Where nothing answers, another way of connecting would not get through either.
+  if (fault === null) countSocketFailure(step);
+  lose(step, fault?.kind === "sign_in" ? fault : line.fault);
 }
 
 export function onNetwork(step: Step, online: boolean): void {
@@ -128,7 +146,7 @@ export function tickLine(step: Step): void {
   const { line } = step.s;
   const { now } = step.env;
   if (line.at === "waiting" && line.until <= now) return connect(step);
-  if ((line.at === "opening" || line.at === "greeting") && line.deadline <= now) return onSlowConnect(step, line.at);
+  if (isConnecting(line) && line.deadline <= now) return onSlowConnect(step, line.at);
   if (line.at !== "open") return;
   if (line.pongBy !== null && line.pongBy <= now) return hangUp(step, localFault("no_pong", "The line is dead.", "retry"));
   if (line.pingAt <= now) ping(step, line);
@@ -141,7 +159,11 @@ export function isCurrent(step: Step, number: number): boolean {
 }
 
 function isUp(line: Line): boolean {
-  return line.at === "opening" || line.at === "greeting" || line.at === "open";
+  return isConnecting(line) || line.at === "open";
+}
+
+function isConnecting(line: Line): line is Line & { at: "opening" | "asking" | "greeting" } {
+  return line.at === "opening" || line.at === "asking" || line.at === "greeting";
 }
 
 /** Something has had no answer for so long that the line may be dead: a ping tells sooner than the next one in turn would. */
@@ -163,13 +185,13 @@ function probe(step: Step): void {
   step.effects.push({ do: "probe" });
 }
 
-function onSlowConnect(step: Step, at: "opening" | "greeting"): void {
+function onSlowConnect(step: Step, at: "opening" | "asking" | "greeting"): void {
   if (at === "opening") countSocketFailure(step);
   hangUp(step, localFault("connect_timeout", "The host does not answer.", "retry"));
 }
 
 function countSocketFailure(step: Step): void {
-  if (step.s.line.at !== "opening" || !mayProbe(step)) return;
+  if ((step.s.line.at !== "opening" && step.s.line.at !== "asking") || !mayProbe(step)) return;
   if (step.s.transport === "sse") {
     step.s.transport = "ws";
     step.s.socketFailures = 0;
@@ -180,7 +202,7 @@ function countSocketFailure(step: Step): void {
 }
 
 function mayProbe(step: Step): boolean {
-  return step.s.choice === "auto" && step.s.canSocket;
+  return step.s.choice === "auto" && step.s.canSocket && !step.s.byTicket;
 }
 
 function lose(step: Step, fault: Fault | null): void {

@@ -4,7 +4,7 @@ import { localFault } from "../errors.js";
 import type { ServerFrame } from "../frames.js";
 import { ANSWER_MS } from "../limits.js";
 import {
-  checkLive, close, doubtLine, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWelcome,
+  checkLive, close, doubtLine, hangUp, isCurrent, onDropped, onError, onGoodbye, onNetwork, onOpened, onPong, onProbed, onWay, onWelcome,
   plug, tickLine, unplug,
 } from "./line.js";
 import { adopt, enqueue, isUnanswered, leaveSpent, onAccepted, onRejected, onSpent, onTaken, resendLate, show } from "./outbox.js";
@@ -76,6 +76,8 @@ function handle(step: Step, input: Input): void {
       return isCurrent(step, input.number) ? onDropped(step, input) : undefined;
     case "probed":
       return onProbed(step, input.opens);
+    case "way":
+      return isCurrent(step, input.number) ? onWay(step, input) : undefined;
     case "adopt":
       return adopt(step, input.owner, input.kept);
     case "outbox_taken":
@@ -139,7 +141,7 @@ function signal(step: Step, actor: string, payload: unknown): void {
 
 function lineDeadlines({ line, probeAt }: SessionState): number[] {
   if (line.at === "waiting") return [line.until];
-  if (line.at === "opening" || line.at === "greeting") return [line.deadline];
+  if (line.at === "opening" || line.at === "asking" || line.at === "greeting") return [line.deadline];
   if (line.at !== "open") return [];
   return [line.pingAt, line.pongBy, probeAt].filter((time) => time !== null);
 }

@@ -18,6 +18,8 @@ export type Line =
   | { readonly at: "stopped" }
   | { readonly at: "waiting"; readonly until: number }
   | { readonly at: "opening"; readonly deadline: number }
+  /** No socket opened for this reason, and the host is asked whether its sockets are elsewhere. */
+  | { readonly at: "asking"; readonly deadline: number; readonly fault: Fault | null }
   | { readonly at: "greeting"; readonly deadline: number }
   | {
       readonly at: "open";
@@ -103,6 +105,8 @@ export interface SessionState {
   readonly canSocket: boolean;
   readonly transport: TransportName;
   readonly socketFailures: number;
+  /** The host's sockets are somebody else's: each is opened by a ticket, at the address that comes with it. */
+  readonly byTicket: boolean;
   readonly probeAt: number | null;
   readonly attempt: number;
   readonly everLive: boolean;
@@ -145,6 +149,8 @@ export type Input =
   | { readonly input: "frame"; readonly number: number; readonly frame: ServerFrame }
   | { readonly input: "dropped"; readonly number: number; readonly fault: Fault | null; readonly unopened?: boolean }
   | { readonly input: "probed"; readonly opens: boolean }
+  /** Whether sockets are opened by tickets. With a fault nobody could tell. */
+  | { readonly input: "way"; readonly number: number; readonly byTicket: boolean; readonly fault: Fault | null }
   /** The storage of this principal was read; `kept` is the outbox this tab owns from now on. */
   | { readonly input: "adopt"; readonly owner: string; readonly kept: Kept | null }
   /** Another tab took this tab's outbox over and sends what is in it. */
@@ -164,7 +170,14 @@ export type Input =
   | { readonly input: "release"; readonly sub: string };
 
 export type Effect =
-  | { readonly do: "connect"; readonly number: number; readonly transport: TransportName; readonly freshToken: boolean }
+  | {
+      readonly do: "connect";
+      readonly number: number;
+      readonly transport: TransportName;
+      readonly byTicket: boolean;
+      readonly freshToken: boolean;
+    }
+  | { readonly do: "ask_way"; readonly number: number }
   | { readonly do: "disconnect"; readonly number: number }
   | { readonly do: "probe" }
   | { readonly do: "transmit"; readonly number: number; readonly frame: ClientFrame }
@@ -197,4 +210,6 @@ export interface Env {
 export interface Options {
   readonly choice: TransportChoice;
   readonly canSocket: boolean;
+  /** As an earlier page found it. */
+  readonly byTicket: boolean;
 }

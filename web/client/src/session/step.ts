@@ -20,6 +20,7 @@ export function initialState(options: Options, now: number): SessionState {
     canSocket: options.canSocket,
     transport,
     socketFailures: 0,
+    byTicket: options.byTicket,
     probeAt: null,
     attempt: 0,
     everLive: false,

@@ -21,8 +21,8 @@ export function socketUrl(endpoint: string): string {
   return `${endpoint.replace(/^http/, "ws")}/v1/connect`;
 }
 
-export function dialSocket(Socket: SocketConstructor, endpoint: string, hooks: Hooks): Transport {
-  const socket = new Socket(socketUrl(endpoint), SUBPROTOCOL);
+export function dialSocket(Socket: SocketConstructor, address: string, hooks: Hooks): Transport {
+  const socket = new Socket(address, SUBPROTOCOL);
   let opened = false;
   let over = false;
   const drop = (fault: Fault | null): void => {

@@ -49,8 +49,14 @@ export class FakeHost {
   readonly sends: (ClientFrame & { action: "send" })[] = [];
   readonly requests: { method: string; path: string; token: string | null; body: unknown }[] = [];
   faults: Faults | null = null;
+  /** Addresses at which a socket was tried. */
+  readonly dialed: string[] = [];
+  /** Each opens one socket, where a gateway holds them. */
+  readonly tickets = new Set<string>();
   up = true;
   socketsWork = true;
+  /** Where sockets are, if not at the host. */
+  gateway: string | null = null;
   inFlight = 64;
   answering = true;
   refuseTokens = new Set<string>();
@@ -68,8 +74,12 @@ export class FakeHost {
   get WebSocket(): FakeSocketConstructor {
     return socketsOf(this);
   }
-  reachable(): boolean {
-    return this.up && this.socketsWork;
+  reachable(url: string): boolean {
+    this.dialed.push(url);
+    if (!this.up || !this.socketsWork) return false;
+    if (this.gateway === null) return url.endsWith("/v1/connect");
+    const [address, ticket = ""] = url.split("?token=");
+    return address === this.gateway && this.tickets.delete(ticket);
   }
   actor(name: string): Actor {
     const actor = this.actors.get(name) ?? { log: [], answers: new Map() };
@@ -298,6 +308,7 @@ export class FakeHost {
       return json(201, { token: tokenFor(id), principal: { id, name: id, roles: [] }, expires_at: this.clock.now() + 86_400_000 });
     }
     if (token === null || this.refuseTokens.has(token)) return failure(401, 3401, "unauthenticated");
+    if (path === "/v1/ticket") return this.#ticket();
     if (path === "/v1") return json(200, { app: "list", version: "0", kinds: [{ kind: "list", title: "List" }], stats: {} });
     if (path === "/v1/me") return json(200, this.#welcome(principalOf(token)?.id ?? "?", undefined, 1));
     if (/^\/v1\/\w+\/stream$/.test(path)) return this.#listStream(path.split("/")[2] as string, token, searchParams, init.signal ?? null);
@@ -318,6 +329,12 @@ export class FakeHost {
     if (method === "POST") return json(201, { id: "new", position: pos(1), etag: etag(1), view: {} });
     return json(200, { position: pos(1), etag: etag(1), view: this.viewOf(actor), query: Object.fromEntries(searchParams) });
   };
+
+  #ticket(): Response {
+    const ticket = `t${this.requests.length}`;
+    this.tickets.add(ticket);
+    return json(201, { ticket, ...(this.gateway === null ? {} : { url: this.gateway }) });
+  }
 
   #stream(actor: string, query: URLSearchParams, signal: AbortSignal | null): Response {
     if (actor === "list/none") return failure(404, 4404, "not_found");

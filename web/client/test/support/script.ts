@@ -33,8 +33,9 @@ export class Script {
   effects: readonly Effect[] = [];
   #key = 0;
 
-  constructor(options: { choice?: "auto" | "ws" | "sse"; canSocket?: boolean } = {}) {
-    this.state = initialState({ choice: options.choice ?? "auto", canSocket: options.canSocket ?? true }, this.now);
+  constructor(options: { choice?: "auto" | "ws" | "sse"; canSocket?: boolean; byTicket?: boolean } = {}) {
+    const { choice = "auto", canSocket = true, byTicket = false } = options;
+    this.state = initialState({ choice, canSocket, byTicket }, this.now);
   }
 
   give(input: Input): this {

@@ -96,8 +96,8 @@ export interface Wire {
 }
 export interface SocketHost {
   readonly clock: FakeClock;
-  /** False: sockets do not open. */
-  reachable(): boolean;
+  /** False: sockets do not open at this address. */
+  reachable(url: string): boolean;
   onFrame(wire: Wire, frame: ClientFrame): void;
   onGone(wire: Wire): void;
 }
@@ -119,10 +119,10 @@ export function socketsOf(host: SocketHost): FakeSocketConstructor {
       cut: (code = 1006) => this.#end(code),
     };
 
-    constructor() {
+    constructor(url: string) {
       host.clock.after(LATENCY_MS, () => {
         if (this.readyState !== 0) return;
-        if (!host.reachable()) return this.#end(1006);
+        if (!host.reachable(url)) return this.#end(1006);
         this.readyState = 1;
         this.onopen?.({});
       });
