@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dormouse_core::{Address, Position, Viewer, frame::As};
+use dormouse_core::{Address, Position, Time, Viewer, frame::As, record::Opened};
 use dormouse_journal::StoreError;
 
 use crate::outlet::{ConnectionId, Outlet};
@@ -21,8 +21,45 @@ pub trait Audience: Send + Sync + 'static {
     /// [`StoreError`]
     async fn of(&self, address: &Address) -> Result<Vec<Onlooker>, StoreError>;
 
-    /// The commits after `after`, up to `now`, are durable. Never blocks.
-    fn moved(&self, address: &Address, after: Position, now: Position);
+    /// An actor moved. Never blocks.
+    fn moved(&self, moved: Moved);
+}
+
+/// Commits that are durable, and what they ask of the host: nothing here does it by itself.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// Whose commits.
+    pub address: Address,
+    /// Where the actor stood before them.
+    pub after: Position,
+    /// Where it stands now.
+    pub now: Position,
+    /// When it wants to be woken next, if these commits changed that.
+    pub wake: Option<Option<NextWake>>,
+    /// The task instances that they opened.
+    pub opened: Vec<Opened>,
+}
+
+/// When an actor wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextWake {
+    /// As the actor counts time. What its agenda says, so the same in every process.
+    pub due: Time,
+    /// What the wall clock shows then.
+    pub at: Time,
+}
+
+/// What an actor waits for.
+#[derive(Debug, Clone)]
+pub struct Waits {
+    /// Where it stands; durable.
+    pub position: Position,
+    /// When it wants to be woken next.
+    pub wake: Option<NextWake>,
+    /// Its open tasks.
+    pub open: Vec<Opened>,
+    /// Whether it has made its last commit.
+    pub retired: bool,
 }
 
 /// Somebody who watches.

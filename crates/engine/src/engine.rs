@@ -19,8 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     audience::Audience,
-    follow::{self, Begin},
-    metrics, others,
+    follow, metrics, others,
     outlet::{ConnectionId, Outgoing, Outlet},
     owner::{Accepted, History, Looked, Message, Reply, Watch, own},
     presence,
@@ -114,21 +113,6 @@ impl Engine {
         let mut shared = Shared::new(kinds, store, world, Workers::new(workers), report_key);
         shared.audience = Some(audience);
         Self { shared: Arc::new(shared) }
-    }
-
-    /// Wait until everything that was asked of actors since the last call has left them: answers, views, commits and what they caused. For
-    /// hosts of invocations, one at a time.
-    pub async fn settled(&self) {
-        while let Some(address) = self.shared.take_touched() {
-            let (reply, settled) = oneshot::channel();
-            if self.shared.registry.tell(&address, Message::Settle { reply }) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                self.shared.touch(&address);
-                continue;
-            }
-            // An owner that ended owes nothing.
-            let _ = settled.await;
-        }
     }
 
     /// Run the wake loop and the task dispatcher until the engine drains or its store fails.
@@ -298,23 +282,7 @@ impl Engine {
         }
     }
 
-    /// An `Events` subscription up to now, for a host that does not wait. Afterwards it [tells](Self::tell_events) what was committed.
-    pub async fn follow_to_head(&self, address: &Address, viewer: &Viewer, from: From, outlet: &Arc<dyn Outlet>) {
-        match self.lies_in_history(address, from).await {
-            Ok(history) => {
-                let begin = Begin::Greeted(from, history == History::Same);
-                follow::follow_to_head(self, address, viewer, begin, outlet).await;
-            }
-            Err(failure) => self.refuse(address, As::Events, &failure, outlet),
-        }
-    }
-
-    /// Tell somebody who follows the events what came after this position, up to now.
-    pub async fn tell_events(&self, address: &Address, viewer: &Viewer, after: Position, outlet: &Arc<dyn Outlet>) {
-        follow::follow_to_head(self, address, viewer, Begin::After(after), outlet).await;
-    }
-
-    fn refuse(&self, address: &Address, of: As, failure: &Failure, outlet: &Arc<dyn Outlet>) {
+    pub(crate) fn refuse(&self, address: &Address, of: As, failure: &Failure, outlet: &Arc<dyn Outlet>) {
         let actor = address.actor();
         let frame = ServerFrame::Error {
             failure: failure.into(),
@@ -326,7 +294,7 @@ impl Engine {
     }
 
     /// Whether the journal holds the commit that a client's position names.
-    async fn lies_in_history(&self, address: &Address, from: From) -> Result<History, Failure> {
+    pub(crate) async fn lies_in_history(&self, address: &Address, from: From) -> Result<History, Failure> {
         let From::After(held) = from else { return Ok(History::Same) };
         if held.seq == 0 {
             return Ok(History::Same);

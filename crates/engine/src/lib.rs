@@ -12,6 +12,7 @@ pub mod follow;
 pub mod http;
 pub mod identity;
 mod indexed;
+mod invocations;
 mod lists;
 mod metrics;
 mod others;

@@ -5,16 +5,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dormouse_core::limits;
+use dormouse_core::{Code, Failure, limits};
 use dormouse_journal::Run;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     Owner,
     message::Message,
+    run::Item,
     watch::{Publish, Transition},
 };
-use crate::audience::Audience;
+use crate::audience::{Audience, Moved, NextWake, Waits};
 
 pub(super) struct Hold {
     audience: Arc<dyn Audience>,
@@ -126,8 +127,34 @@ impl Owner {
 
     pub(super) fn tell_audience(&self, run: &Run) {
         if let Some(hold) = &self.hold {
-            hold.audience.moved(&self.address, run.expected.position(), run.head.position());
+            hold.audience.moved(Moved {
+                address: self.address.clone(),
+                after: run.expected.position(),
+                now: run.head.position(),
+                wake: run.index.wake.map(|_| self.next_wake()),
+                opened: run.index.opened.clone(),
+            });
         }
+    }
+
+    fn next_wake(&self) -> Option<NextWake> {
+        let wall = self.shared.world.now();
+        self.machine.next_wake().map(|due| NextWake { due, at: self.clock.on_the_wall(due, wall) })
+    }
+
+    /// What is due is done first, and the answer rests on it.
+    pub(super) fn say_what_it_waits_for(&mut self, reply: oneshot::Sender<Result<Waits, Failure>>, tries: u32) {
+        self.wake_if_due();
+        if self.machine.is_spoiled() {
+            return self.next.items.push(Item::Stranded { message: Message::Waits { reply }, tries });
+        }
+        let waits = Waits {
+            position: self.machine.head().position(),
+            wake: self.next_wake(),
+            open: self.machine.open_tasks().cloned().collect(),
+            retired: self.machine.is_retired(),
+        };
+        self.keep(Item::Waits { reply, waits: Box::new(waits) });
     }
 
     pub(super) fn pass_on_later(&mut self, message: Message) {
@@ -145,13 +172,26 @@ impl Owner {
         let passing = std::mem::take(&mut hold.passing);
         self.catch_up().await;
         self.attend(&[]).await;
+        if self.broken.is_some() {
+            return;
+        }
         for message in passing {
             match message {
                 Message::Signal { from, connection, signal } => self.signal(&from, connection, &signal),
                 Message::Stream { key, hear, signal } => self.stream(&key.0, &hear, &signal),
                 Message::Announce => self.watchers.announce_now(&self.actor),
+                Message::ShowAgain => self.show_again(),
                 _ => {}
             }
+        }
+    }
+
+    /// Somebody who committed may have ended before it told them.
+    fn show_again(&mut self) {
+        self.watchers.hold_nothing();
+        self.refresh();
+        if self.machine.is_retired() {
+            self.watchers.dismiss(&self.actor, &Code::Gone.into());
         }
     }
 

@@ -162,6 +162,7 @@ impl Owner {
             Item::Reveal { reply, heard, .. } => drop(reply.send(heard)),
             Item::Request { reply, asked, .. } => drop(reply.send(asked)),
             Item::Parked { reply, parked } => drop(reply.send(Ok(parked))),
+            Item::Waits { reply, waits } => drop(reply.send(Ok(*waits))),
             Item::Input { reply, verdict: Verdict::Refused(failure), .. } => reply.send(&self.actor, Err(failure)),
             Item::Input { reply, verdict: Verdict::Accepted { position, etag, again }, .. } => {
                 // The view of now is not that of a first answer which others came after.

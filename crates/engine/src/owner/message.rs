@@ -15,7 +15,10 @@ use dormouse_core::{
 use dormouse_journal::Entry;
 use tokio::sync::oneshot;
 
-use crate::outlet::{ConnectionId, Outgoing, Outlet};
+use crate::{
+    audience::Waits,
+    outlet::{ConnectionId, Outgoing, Outlet},
+};
 
 /// Something for one actor's owner.
 pub(crate) enum Message {
@@ -37,6 +40,10 @@ pub(crate) enum Message {
     Request { key: TaskKey, opened: u64, reply: oneshot::Sender<Result<(Task, Opened), Failure>> },
     /// What waits for an operator?
     Parked { reply: oneshot::Sender<Result<Vec<Parked>, Failure>> },
+    /// What does it wait for, once it has done what is due?
+    Waits { reply: oneshot::Sender<Result<Waits, Failure>> },
+    /// Show those who watch what there is to see, whatever they hold.
+    ShowAgain,
     /// Look at the agenda.
     Poke,
     /// Somebody else may have written.

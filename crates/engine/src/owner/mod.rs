@@ -157,6 +157,7 @@ fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
         Message::Reveal { reply, .. } => drop(reply.send(Err(failure.clone()))),
         Message::Request { reply, .. } => drop(reply.send(Err(failure.clone()))),
         Message::Parked { reply } => drop(reply.send(Err(failure.clone()))),
+        Message::Waits { reply } => drop(reply.send(Err(failure.clone()))),
         Message::Watch(watch) => {
             let (failure, action) = (failure.into(), Some(Action::Subscribe));
             let frame = ServerFrame::Error { failure, action, actor: Some(actor), r#as: Some(watch.of) };
@@ -168,6 +169,7 @@ fn refuse(message: Message, actor: &Arc<str>, failure: &Failure) {
         | Message::Signal { .. }
         | Message::Stream { .. }
         | Message::Announce
+        | Message::ShowAgain
         | Message::Poke
         | Message::CatchUp
         | Message::Damaged => {}
@@ -375,13 +377,16 @@ impl Owner {
                 Item::Request { asked: self.machine.task(&key, opened), key, opened, reply }
             }
             Message::Settle { reply } => return self.settle_for(reply),
-            message @ (Message::Signal { .. } | Message::Stream { .. } | Message::Announce) if self.hold.is_some() => {
+            Message::Waits { reply } => return self.say_what_it_waits_for(reply, tries),
+            message @ (Message::Signal { .. } | Message::Stream { .. } | Message::Announce | Message::ShowAgain)
+                if self.hold.is_some() =>
+            {
                 return self.pass_on_later(message);
             }
             Message::Signal { from, connection, signal } => return self.signal(&from, connection, &signal),
             Message::Stream { key, hear, signal } => return self.stream(&key.0, &hear, &signal),
             Message::Parked { reply } => Item::Parked { parked: self.machine.parked().cloned().collect(), reply },
-            Message::Poke | Message::Announce => return,
+            Message::Poke | Message::Announce | Message::ShowAgain => return,
             Message::CatchUp => return self.may_be_behind = true,
             Message::Damaged => return self.is_damaged = true,
         };

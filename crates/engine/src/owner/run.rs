@@ -16,7 +16,7 @@ use super::{
     message::{Heard, Looked, Message, Reply, Watch},
     watch::{Publish, Seat},
 };
-use crate::outlet::ConnectionId;
+use crate::{audience::Waits, outlet::ConnectionId};
 
 /// Something that was worked out on the expected state and leaves when that is durable, or is worked out again.
 pub(crate) enum Item {
@@ -44,6 +44,8 @@ pub(crate) enum Item {
     },
     /// What waits for an operator.
     Parked { reply: oneshot::Sender<Result<Vec<Parked>, Failure>>, parked: Vec<Parked> },
+    /// What it waits for.
+    Waits { reply: oneshot::Sender<Result<Waits, Failure>>, waits: Box<Waits> },
     /// Not worked out yet: the state was spoiled, or the run had no room.
     Stranded { message: Message, tries: u32 },
 }
@@ -64,6 +66,7 @@ impl Item {
             Self::Reveal { viewer, entries, reply, .. } => (Message::Reveal { viewer, entries, reply }, 0),
             Self::Request { key, opened, reply, .. } => (Message::Request { key, opened, reply }, 0),
             Self::Parked { reply, .. } => (Message::Parked { reply }, 0),
+            Self::Waits { reply, .. } => (Message::Waits { reply }, 0),
             Self::Stranded { message: Message::Input { stimulus, reply }, tries } => {
                 (Message::Input { stimulus: stimulus.asked(), reply }, tries)
             }

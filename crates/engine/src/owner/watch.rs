@@ -333,6 +333,14 @@ impl WatchTable {
         }
     }
 
+    /// Nobody knows what those who were greeted hold.
+    pub(crate) fn hold_nothing(&mut self) {
+        self.watchers
+            .values_mut()
+            .filter(|watcher| watcher.greeting.is_none())
+            .for_each(|watcher| watcher.holds = None);
+    }
+
     /// Tell those who may hear; `sender` does not hear itself.
     pub(crate) fn signal(&self, frame: &Bytes, sender: Option<ConnectionId>, hears: impl Fn(&Sight) -> bool) {
         let mut told = None;

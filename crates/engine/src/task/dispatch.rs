@@ -1,17 +1,13 @@
 //! Leases open tasks and has them performed, a bounded number at once.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use dormouse_core::{
-    Code, Failure, Outcome, Stimulus, Task, limits,
-    planted::{Bug, planted},
-};
+use dormouse_core::limits;
 use dormouse_journal::{Attempt, Lease};
-use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Failed, Job, backoff, label, lease_until};
-use crate::{engine::Engine, metrics, owner::Message, shared::Attempting};
+use super::{Next, Try, lease_until};
+use crate::{engine::Engine, shared::Attempting};
 
 /// How often leases that ended are looked for when nobody says that a task was opened.
 const ROUND: Duration = Duration::from_secs(1);
@@ -71,102 +67,23 @@ async fn a_place(engine: &Engine, places: &Arc<Semaphore>) -> Option<OwnedSemaph
 }
 
 async fn attempt(engine: Engine, lease: Lease, _place: (OwnedSemaphorePermit, Attempting)) {
-    let task = match request(&engine, &lease).await {
-        Ok(task) => task,
-        Err(failure) if failure.code == Code::Stale => return,
-        Err(failure) => {
-            tracing::warn!(task = label(&lease.address, &lease.task.key, lease.task.seq), %failure, "a task cannot be asked for");
+    let it = Try { address: lease.address.clone(), opened: lease.task.clone(), attempt: lease.attempt };
+    let next = match it.ask(&engine).await {
+        Ok(task) => {
+            if task.deadline > limits::TASK_DEADLINE {
+                // The lease was taken before anybody knew how long this task may take.
+                release(&engine, &lease, task.deadline + limits::TASK_LEASE_GRACE, Attempt::Made).await;
+            }
+            it.make(&engine, task).await
+        }
+        Err(next) => next,
+    };
+    match next {
+        Next::Over => {}
+        Next::Again { after, .. } => release(&engine, &lease, after, Attempt::Made).await,
+        Next::Unasked(failure) => {
             let pause = failure.retry_after.map_or(limits::TASK_UNASKED, Duration::from_millis);
-            return release(&engine, &lease, pause, Attempt::NotMade).await;
-        }
-    };
-    let kind = task.kind.clone();
-    let attempts = if planted(Bug::EndlessAttempts) { u32::MAX } else { task.attempts };
-    let deadline = task.deadline;
-    if lease.attempt > attempts {
-        // The attempts before ended with their host, or were to be reported from elsewhere.
-        metrics::task(&kind, "failed");
-        let reason = "every attempt ended without a report".to_owned();
-        return report(&engine, &lease, Outcome::Failed { reason }).await;
-    }
-    match perform(&engine, &lease, task, deadline).await {
-        Ok(value) => {
-            metrics::task(&kind, "done");
-            report(&engine, &lease, Outcome::Done { value }).await;
-        }
-        Err(Failed { elsewhere: true, after, .. }) => {
-            metrics::task(&kind, "elsewhere");
-            release(&engine, &lease, after.unwrap_or_default(), Attempt::Made).await;
-        }
-        Err(failed) if failed.retry && lease.attempt < attempts => {
-            metrics::task(&kind, "again");
-            tracing::info!(
-                task = label(&lease.address, &lease.task.key, lease.task.seq),
-                attempt = lease.attempt,
-                reason = failed.reason,
-                "a task will be tried again"
-            );
-            let pause = backoff(lease.attempt + 1).max(failed.after.unwrap_or_default());
-            release(&engine, &lease, pause, Attempt::Made).await;
-        }
-        Err(failed) => {
-            metrics::task(&kind, "failed");
-            report(&engine, &lease, Outcome::Failed { reason: failed.reason }).await;
-        }
-    }
-}
-
-async fn request(engine: &Engine, lease: &Lease) -> Result<Task, Failure> {
-    let (reply, answer) = oneshot::channel();
-    let (key, opened) = (lease.task.key.clone(), lease.task.seq);
-    engine.post(&lease.address, Message::Request { key, opened, reply })?;
-    let (task, _) = answer.await.map_err(|_| Failure::from(Code::Unavailable))??;
-    Ok(task)
-}
-
-async fn perform(engine: &Engine, lease: &Lease, task: Task, deadline: Duration) -> Result<serde_json::Value, Failed> {
-    let Some(worker) = engine.shared.workers.of(&task.kind).cloned() else {
-        // The instance was leased by the kind that the agenda lists, for which there is one.
-        return Err(Failed::for_good(format!("the agenda lists {} and the task is {}", lease.task.kind, task.kind)));
-    };
-    if deadline > limits::TASK_DEADLINE {
-        // The lease was taken before anybody knew how long this task may take.
-        release(engine, lease, deadline + limits::TASK_LEASE_GRACE, Attempt::Made).await;
-    }
-    let job = Job {
-        address: lease.address.clone(),
-        opened: lease.task.clone(),
-        task,
-        attempt: lease.attempt,
-        engine: engine.clone(),
-    };
-    let attempt = AssertUnwindSafe(worker.perform(job)).catch_unwind();
-    match tokio::time::timeout(deadline, attempt).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(_)) => Err(Failed::again("the worker panicked")),
-        Err(_) => Err(Failed::again("the deadline passed")),
-    }
-}
-
-/// Report until the actor has taken it or it is stale: the answer of a model may have cost money.
-async fn report(engine: &Engine, lease: &Lease, outcome: Outcome) {
-    for next in 2.. {
-        let stimulus =
-            Stimulus::Report { key: lease.task.key.clone(), opened: lease.task.seq, outcome: outcome.clone() };
-        match engine.call(&lease.address, stimulus, false).await {
-            Ok(_) => return,
-            Err(failure) if failure.code.is_retryable() && next <= limits::TASK_ATTEMPTS && !engine.is_draining() => {
-                tokio::time::sleep(backoff(next)).await;
-            }
-            Err(failure) if failure.code == Code::Stale => {
-                metrics::task(&lease.task.kind, "stale");
-                return;
-            }
-            Err(failure) => {
-                let task = label(&lease.address, &lease.task.key, lease.task.seq);
-                tracing::warn!(task, %failure, "a report was not taken; the task will be performed again");
-                return release(engine, lease, backoff(lease.attempt + 1), Attempt::Made).await;
-            }
+            release(&engine, &lease, pause, Attempt::NotMade).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 //! At least once: after a crash the lease ends and somebody performs the task again. The report of an instance that is no longer open
 //! has no effect.
 
+mod attempt;
 mod dispatch;
 mod send;
 mod token;
@@ -13,6 +14,8 @@ use async_trait::async_trait;
 use dormouse_core::{Address, Sight, Task, TaskKey, Time, record::Opened};
 use serde_json::{Value, value::RawValue};
 
+pub use attempt::Next;
+pub(crate) use attempt::Try;
 pub(crate) use dispatch::run;
 pub(crate) use token::verify as verify_report;
 

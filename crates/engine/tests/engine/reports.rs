@@ -70,7 +70,6 @@ impl House {
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
             aliases: Aliases::default(),
-            connect_url: None,
             connections: AtomicUsize::new(0),
         };
         let running = engine.clone();

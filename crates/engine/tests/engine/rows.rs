@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use dormouse_core::{Address, Position, Viewer, frame::As};
 use dormouse_engine::{
-    audience::{Audience, Onlooker},
+    audience::{Audience, Moved, Onlooker},
     outlet::{ConnectionId, Outlet},
 };
 use dormouse_journal::StoreError;
@@ -76,7 +76,7 @@ impl Audience for Rows {
         Ok(of_this.map(onlooker).collect())
     }
 
-    fn moved(&self, address: &Address, after: Position, _: Position) {
-        self.table().moved.entry(address.clone()).or_insert(after);
+    fn moved(&self, moved: Moved) {
+        self.table().moved.entry(moved.address).or_insert(moved.after);
     }
 }
