@@ -2,20 +2,78 @@
 
 use std::collections::BTreeMap;
 
-use dormouse_core::{Failure, frame::server::Said};
-use serde::{Deserialize, Serialize};
+use dormouse_core::{Address, Failure, Position, frame::server::Said};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-/// An event that is none of those that this host takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no event of a WebSocket API or of an HTTP API of version 2.0")]
-pub struct BadEvent;
+/// Why there is no answer to an event. A client is answered whatever happens: these are for who invokes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// An event that is none of those that this host takes.
+    #[error("this is no event of a WebSocket API, of an HTTP API of version 2.0, of a queue, or of our own")]
+    Bad,
+    /// It could not be done. Whatever was done may be done again.
+    #[error("{0}")]
+    Failed(Failure),
+}
+
+impl From<Failure> for EventError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
 
 /// One event, by its shape.
 #[derive(Debug)]
 pub(crate) enum Event {
     Socket(Box<SocketEvent>),
     Http(Box<HttpEvent>),
+    Messages(Vec<Message>),
+    Own(Own),
+}
+
+/// What a schedule or a state machine sends: the input is ours to choose.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "dormouse", rename_all = "snake_case")]
+pub(crate) enum Own {
+    /// Look for what was lost.
+    Sweep,
+    /// Put the dead letters back into the queue.
+    Redrive,
+    /// Let an actor do what is due.
+    Turn {
+        #[serde(deserialize_with = "from_text")]
+        actor: Address,
+        #[serde(default)]
+        cursor: Option<Position>,
+    },
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+/// Of a queue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Message {
+    pub(crate) message_id: String,
+    pub(crate) body: String,
+    #[serde(default)]
+    attributes: MessageAttributes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct MessageAttributes {
+    approximate_receive_count: String,
+}
+
+impl Message {
+    /// How often it has been delivered, this time included.
+    pub(crate) fn count(&self) -> u32 {
+        self.attributes.approximate_receive_count.parse().unwrap_or(1)
+    }
 }
 
 /// Of a WebSocket API.
@@ -95,18 +153,22 @@ pub(crate) struct HttpRequest {
 }
 
 impl Event {
-    pub(crate) fn read(event: Value) -> Result<Self, BadEvent> {
+    pub(crate) fn read(mut event: Value) -> Result<Self, EventError> {
         let context = &event["requestContext"];
         let read = if context["connectionId"].is_string() {
             serde_json::from_value(event).map(Event::Socket)
         } else if event["version"] == "2.0" && context["http"].is_object() {
             serde_json::from_value(event).map(Event::Http)
+        } else if event["Records"][0]["eventSource"] == "aws:sqs" {
+            serde_json::from_value(event["Records"].take()).map(Event::Messages)
+        } else if event["dormouse"].is_string() {
+            serde_json::from_value(event).map(Event::Own)
         } else {
-            return Err(BadEvent);
+            return Err(EventError::Bad);
         };
         read.map_err(|error| {
             tracing::warn!(%error, "an event lacks what it should have");
-            BadEvent
+            EventError::Bad
         })
     }
 }

@@ -1,9 +1,12 @@
 //! One environment: takes an event, and answers it when everything that it caused has left.
 
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
+};
 
 use axum::Router;
-use dormouse_core::Kind;
+use dormouse_core::{Address, Kind, frame::As};
 use dormouse_engine::{
     Engine, Store,
     http::{Aliases, Api, router_with},
@@ -16,8 +19,8 @@ use serde_json::Value;
 
 use crate::{
     connections::{Connections, Watching},
-    crowd::Crowd,
-    event::{BadEvent, Event},
+    crowd::{Crowd, Movement},
+    event::{Event, EventError, Own},
     queue::Queue,
     sender::Sender,
 };
@@ -46,8 +49,6 @@ pub struct Parts {
     pub aliases: Aliases,
     /// What answers where none of the API's routes does, such as with the files of a page.
     pub pages: Router,
-    /// Where the gateway takes sockets, `wss://`; clients learn it with their tickets.
-    pub connect_url: Option<String>,
     /// Who is connected.
     pub connections: Arc<dyn Connections>,
     /// The way out to them.
@@ -64,6 +65,11 @@ pub struct Host {
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) router: Router,
+    pub(crate) queue: Arc<dyn Queue>,
+    /// Actors that a sweep found due and that cannot be woken while this environment lives.
+    stuck: Mutex<BTreeSet<Address>>,
+    /// What is done at the same time ends one after the other.
+    ending: tokio::sync::Mutex<()>,
 }
 
 impl Host {
@@ -73,33 +79,41 @@ impl Host {
         let crowd = Arc::new(Crowd::new(parts.connections, world.clone()));
         let engine = Engine::for_invocations(kinds, store, world, workers, report_key, crowd.clone());
         let identity = identity.sign_tickets(ticket_key);
-        let (app, aliases, connect_url) = (parts.app, parts.aliases, parts.connect_url);
-        let connections = AtomicUsize::new(0);
-        let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connect_url, connections });
+        let (app, aliases, connections) = (parts.app, parts.aliases, AtomicUsize::new(0));
+        let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connections });
         let router = router_with(api.clone(), parts.pages);
-        Self { api, crowd, sender: parts.sender, router }
+        let (sender, queue) = (parts.sender, parts.queue);
+        Self { api, crowd, sender, router, queue, stuck: Mutex::default(), ending: tokio::sync::Mutex::default() }
     }
 
     /// Answer one event, when all that it caused has been sent.
     ///
     /// # Errors
-    /// [`BadEvent`]
-    pub async fn handle(&self, event: Value) -> Result<Value, BadEvent> {
+    /// [`EventError`]
+    pub async fn handle(&self, event: Value) -> Result<Value, EventError> {
         let answer = match Event::read(event)? {
-            Event::Socket(event) => self.socket(&event).await,
-            Event::Http(event) => self.http(*event).await,
+            Event::Socket(event) => Ok(self.socket(&event).await.value()),
+            Event::Http(event) => Ok(self.http(*event).await.value()),
+            Event::Messages(messages) => Ok(self.take_messages(&messages).await),
+            Event::Own(Own::Sweep) => self.sweep().await,
+            Event::Own(Own::Redrive) => self.redrive().await,
+            Event::Own(Own::Turn { actor, cursor }) => self.turn(&actor, cursor).await,
         };
         self.finish().await;
-        Ok(answer.value())
+        self.crowd.forget_asked();
+        Ok(answer?)
     }
 
     /// Until nothing is left to send: what is told of connections that are gone, and of subscriptions that ended, may cause more.
-    async fn finish(&self) {
+    pub(crate) async fn finish(&self) {
+        let _one_at_a_time = self.ending.lock().await;
         loop {
             self.api.engine.settled().await;
-            self.tell_events().await;
+            let moved = self.crowd.moved();
+            self.tell_events(&moved).await;
             let ended = self.end_subscriptions().await;
             let gone = self.crowd.lines.flush(&*self.sender).await;
+            self.defer(&moved).await;
             for connection in &gone {
                 self.left(connection).await;
             }
@@ -110,18 +124,24 @@ impl Host {
     }
 
     /// Those who follow the events of what moved.
-    async fn tell_events(&self) {
-        for (address, after) in self.crowd.moved_from() {
-            let rows = match self.crowd.rows(&address).await {
-                Ok(rows) => rows,
-                Err(error) => return self.unreachable(&error),
-            };
-            for row in rows.iter().filter(|row| row.of == dormouse_core::frame::As::Events) {
+    async fn tell_events(&self, moved: &BTreeMap<Address, Movement>) {
+        let follows = |row: &&Watching| row.of == As::Events;
+        for (address, Movement { after, rows, .. }) in moved {
+            if !rows.iter().flatten().any(|row| follows(&row)) {
+                continue;
+            }
+            // Since the commit some may have been told that they hear no more.
+            let rows = self.crowd.rows(address).await.inspect_err(|error| self.unreachable(error)).unwrap_or_default();
+            for row in rows.iter().filter(follows) {
                 let outlet = self.crowd.outlet(row);
-                self.api.engine.tell_events(&address, &row.viewer, after, &outlet).await;
+                self.api.engine.tell_events(address, &row.viewer, *after, &outlet).await;
             }
         }
         self.api.engine.settled().await;
+    }
+
+    pub(crate) fn stuck(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Delete the rows of those who were told that they hear no more; returns whether there were any.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Cloud, body, http};
-use dormouse_lambda::BadEvent;
+use dormouse_lambda::EventError;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -69,6 +69,6 @@ async fn an_event_of_no_known_shape_is_an_error() {
     let v1 = json!({ "version": "1.0", "path": "/health", "httpMethod": "GET", "requestContext": {} });
     let socket = json!({ "requestContext": { "connectionId": "x", "eventType": "EXPLODE" } });
     for event in [json!({}), json!([1]), json!("x"), Value::Null, v1, torn, socket] {
-        assert_eq!(host.handle(event.clone()).await.unwrap_err(), BadEvent, "{event}");
+        assert_eq!(host.handle(event.clone()).await.unwrap_err(), EventError::Bad, "{event}");
     }
 }

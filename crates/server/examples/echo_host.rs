@@ -36,7 +36,6 @@ fn api() -> Result<Api, Box<dyn Error>> {
         origins: Origins::parse([])?,
         app: "echo".into(),
         aliases: Aliases::default(),
-        connect_url: None,
         connections: AtomicUsize::new(0),
     })
 }

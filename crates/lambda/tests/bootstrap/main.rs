@@ -55,7 +55,7 @@ fn host(shared: &str) -> Host {
     let remote = Arc::new(Remote(shared.to_owned()));
     let (index, hints) = (Arc::new(MemoryStore::new()), Arc::new(LocalHints::default()));
     let store = Store { journal: remote.clone(), index, hints };
-    Host::new(common::parts(store, Arc::new(System), remote.clone(), remote, Arc::new(MemoryQueue::default())))
+    Host::new(common::parts(store, Arc::new(System), remote.clone(), remote, Arc::new(MemoryQueue::default()), vec![]))
 }
 
 /// What the environments share, a room, and somebody who watches it.

@@ -3,13 +3,17 @@
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses its own part.
 #![allow(clippy::unwrap_used)]
 
+pub mod mortal;
+pub mod works;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use dormouse_core::{Actor, Draft, Input, Kind, Moment, Rejection, Sight, Viewer};
 use dormouse_engine::{
     Store,
     http::Aliases,
-    identity::{Admission, GuestKey, Identity, IdentityConfig, Origins},
+    identity::{Admission, GuestKey, Identity, IdentityConfig, Origins, Verifier},
+    task::Worker,
     world::{System, World},
 };
 use dormouse_journal::{Journal, LocalHints, MemoryStore};
@@ -116,8 +120,8 @@ impl Actor for Room {
     }
 }
 
-/// Where the gateway takes sockets.
-pub const SOCKETS: &str = "wss://abc.execute-api.eu-west-1.amazonaws.com/prod";
+/// Signs the tokens of operators.
+const OPERATORS_KEY: &[u8; 32] = b"only an operator knows this key.";
 
 /// The parts of an environment over these seams.
 pub fn parts(
@@ -126,10 +130,12 @@ pub fn parts(
     connections: Arc<dyn Connections>,
     sender: Arc<dyn Sender>,
     queue: Arc<dyn Queue>,
+    workers: Vec<Arc<dyn Worker>>,
 ) -> Parts {
-    let config = IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]));
+    let verifiers = vec![Verifier::from_secret(OPERATORS_KEY).unwrap()];
+    let config = IdentityConfig { verifiers, ..IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32])) };
     Parts {
-        kinds: vec![Arc::new(Kind::of::<Room>())],
+        kinds: vec![Arc::new(Kind::of::<Room>()), Arc::new(Kind::of::<works::Works>())],
         store,
         world: world.clone(),
         report_key: [8; 32],
@@ -140,21 +146,35 @@ pub fn parts(
         app: "test".into(),
         pages: dormouse_engine::http::no_pages(),
         aliases: Aliases::default(),
-        connect_url: Some(SOCKETS.into()),
         connections,
         sender,
         queue,
-        workers: vec![],
+        workers,
     }
 }
 
 /// What environments share.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Cloud {
     pub store: MemoryStore,
     pub rows: MemoryConnections,
     pub gateway: MemorySender,
     pub queue: MemoryQueue,
+    pub world: Arc<dyn World>,
+    pub workers: Vec<Arc<dyn Worker>>,
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        Self {
+            store: MemoryStore::default(),
+            rows: MemoryConnections::default(),
+            gateway: MemorySender::default(),
+            queue: MemoryQueue::default(),
+            world: Arc::new(System),
+            workers: vec![],
+        }
+    }
 }
 
 impl Cloud {
@@ -169,14 +189,31 @@ impl Cloud {
         connections: Arc<dyn Connections>,
         sender: Arc<dyn Sender>,
     ) -> Host {
+        self.made_of(journal, connections, sender, Arc::new(self.queue.clone()))
+    }
+
+    pub fn made_of(
+        &self,
+        journal: Arc<dyn Journal>,
+        connections: Arc<dyn Connections>,
+        sender: Arc<dyn Sender>,
+        queue: Arc<dyn Queue>,
+    ) -> Host {
         let store = Store { journal, index: Arc::new(self.store.clone()), hints: Arc::new(LocalHints::default()) };
-        Host::new(parts(store, Arc::new(System), connections, sender, Arc::new(self.queue.clone())))
+        Host::new(parts(store, self.world.clone(), connections, sender, queue, self.workers.clone()))
     }
 
     /// A guest of this name; the token.
     pub fn guest(&self, name: &str) -> String {
         let config = IdentityConfig::of_guests(GuestKey::from_bytes(&[7; 32]));
-        Identity::new(config, Arc::new(System)).guest(Some(name)).unwrap().token
+        Identity::new(config, self.world.clone()).guest(Some(name)).unwrap().token
+    }
+
+    /// An operator's token.
+    pub fn operator(&self) -> String {
+        let claims = json!({ "sub": "op", "tenant": "main", "roles": ["operator"], "exp": 4_000_000_000_u64 });
+        let key = jsonwebtoken::EncodingKey::from_secret(OPERATORS_KEY);
+        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
     }
 
     /// A client that is connected, and has said hello.
