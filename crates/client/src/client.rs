@@ -17,10 +17,10 @@ use crate::{
     fault::{Action, Fault},
     frame::{Identity, Signal},
     handle::{ActorKind, Json},
-    http::{Ask, Http, Source, TokenError},
+    http::{Ask, Http, Known, Source, TokenError},
     limits::{MAX_DELAY, SIGNALS_HELD_MAX},
     session::{Session, Status},
-    storage::{MemoryStorage, Storage},
+    storage::{MemoryStorage, Record, Storage},
     tls::{Roots, Tls},
 };
 
@@ -144,9 +144,12 @@ impl Client {
         let record = storage.load().map_err(|error| {
             Fault::local("storage_failed", format!("The outbox could not be read: {error}"), Action::Stop)
         })?;
-        let (kept, guest) = record.map_or((None, None), |record| (Some(record.outbox), record.guest));
+        let (kept, known) = match record {
+            Some(Record { outbox, guest, by_ticket }) => (Some(outbox), Known { guest, by_ticket }),
+            None => (None, Known::default()),
+        };
         let session = Session::new(Duration::ZERO, kept).max_delay(max_delay);
-        let http = Arc::new(Http::new(endpoint, tls, source, guest)?);
+        let http = Arc::new(Http::new(endpoint, tls, source, known)?);
         let (calls, called) = mpsc::unbounded_channel();
         let (status, status_seen) = watch::channel(session.status());
         let (face, face_seen) = watch::channel(Face::of(&session));

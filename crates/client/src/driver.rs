@@ -236,7 +236,8 @@ impl Driver {
 
     fn carry_out(&mut self) {
         if self.effects.iter().any(|effect| matches!(effect, Effect::Save)) {
-            let record = Record { outbox: self.session.kept(), guest: self.http.guest() };
+            let (guest, by_ticket) = (self.http.guest(), self.http.is_by_ticket());
+            let record = Record { outbox: self.session.kept(), guest, by_ticket };
             if let Err(error) = self.storage.save(&record) {
                 // Nothing numbered since the last save may leave.
                 self.effects.retain(|effect| !matches!(effect, Effect::Transmit(ClientFrame::Send { .. })));

@@ -1,7 +1,10 @@
 //! The HTTP API: one function that asks, and tokens from wherever they come.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -39,8 +42,17 @@ pub(crate) struct Http {
     endpoint: String,
     source: Source,
     guest: Mutex<Option<Guest>>,
+    /// Its sockets are somebody else's, and a ticket opens one.
+    by_ticket: AtomicBool,
     /// One at a time: a connect and a request that start together become one guest, not two.
     token: tokio::sync::Mutex<Option<Token>>,
+}
+
+/// What an earlier client of this endpoint learned.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) guest: Option<Guest>,
+    pub(crate) by_ticket: bool,
 }
 
 /// A request about to be sent.
@@ -69,10 +81,11 @@ impl Ask<'_> {
 }
 
 impl Http {
-    pub(crate) fn new(endpoint: String, tls: Tls, source: Source, guest: Option<Guest>) -> Result<Self, Fault> {
+    pub(crate) fn new(endpoint: String, tls: Tls, source: Source, kept: Known) -> Result<Self, Fault> {
         let client = tls.apply(reqwest::Client::builder().timeout(REQUEST).redirect(Policy::none())).build();
         let client = client.map_err(|error| Fault::local("no_http", error.to_string(), Action::Stop))?;
-        Ok(Self { client, tls, endpoint, source, guest: Mutex::new(guest), token: tokio::sync::Mutex::new(None) })
+        let (guest, by_ticket) = (Mutex::new(kept.guest), AtomicBool::new(kept.by_ticket));
+        Ok(Self { client, tls, endpoint, source, guest, by_ticket, token: tokio::sync::Mutex::new(None) })
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -85,6 +98,32 @@ impl Http {
 
     pub(crate) fn guest(&self) -> Option<Guest> {
         self.guest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn is_by_ticket(&self) -> bool {
+        self.by_ticket.load(Ordering::Relaxed)
+    }
+
+    /// Where a socket opens that is not the host's own, once. `None` if they are, or if the host knows of no tickets.
+    pub(crate) async fn way(&self, token: &Token) -> Result<Option<String>, Fault> {
+        #[derive(Deserialize)]
+        struct Ticket {
+            ticket: String,
+            url: Option<String>,
+        }
+        let ask = Ask::new(Method::POST, "/v1/ticket".into());
+        let way = match answer(self.send(&ask, Some(token)).await?).await {
+            Ok(Ticket { ticket, url: Some(url) }) => Some(
+                Url::parse_with_params(&url, [("token", ticket)])
+                    .map_err(|error| Fault::unreachable(&error))?
+                    .to_string(),
+            ),
+            Ok(Ticket { url: None, .. }) => None,
+            Err(fault) if fault.action == Action::Stop => None,
+            Err(fault) => return Err(fault),
+        };
+        self.by_ticket.store(way.is_some(), Ordering::Relaxed);
+        Ok(way)
     }
 
     /// A token to connect with. `fresh` says that a host refused the last one.

@@ -18,7 +18,7 @@ use tokio_tungstenite::{
 
 use crate::{
     fault::{Action, Fault, with_sources},
-    frame::{ClientFrame, decode},
+    frame::{ClientFrame, Token, decode},
     http::{Http, moved},
     limits::CONNECT,
     session::Event,
@@ -51,7 +51,7 @@ async fn converse(
     events: &mpsc::Sender<Event>,
 ) -> Result<(), Fault> {
     let token = http.fresh_token(fresh).await?;
-    let (sink, stream) = dial(http).await?.split();
+    let (sink, stream) = reach(http, &token).await?.split();
     let _ = events.send(Event::Opened { line, token }).await;
     // Side by side: a host that waits for us to read must not wait for us to finish writing.
     tokio::select! {
@@ -60,8 +60,30 @@ async fn converse(
     }
 }
 
-async fn dial(http: &Http) -> Result<Socket, Fault> {
-    let url = format!("{}/v1/connect", http.endpoint().replacen("http", "ws", 1));
+/// A host's sockets may be somebody else's, where a ticket opens them: it is asked for one if no socket opens at the host itself, and from then on
+/// before each, until it does not say any more where they are.
+async fn reach(http: &Http, token: &Token) -> Result<Socket, Fault> {
+    if http.is_by_ticket() {
+        let Some(way) = http.way(token).await? else {
+            return Err(Fault::local("sockets_moved", "The host's sockets are its own again.", Action::Retry));
+        };
+        return dial(http, &way).await;
+    }
+    let here = format!("{}/v1/connect", http.endpoint().replacen("http", "ws", 1));
+    let fault = match dial(http, &here).await {
+        Ok(socket) => return Ok(socket),
+        // Whoever was at the endpoint said where to go.
+        Err(fault) if fault.name == "moved" => return Err(fault),
+        Err(fault) => fault,
+    };
+    match http.way(token).await {
+        Ok(Some(way)) => dial(http, &way).await,
+        Err(refused) if refused.action == Action::SignIn => Err(refused),
+        Ok(None) | Err(_) => Err(fault),
+    }
+}
+
+async fn dial(http: &Http, url: &str) -> Result<Socket, Fault> {
     let mut request = url.into_client_request().map_err(|error| unreachable(&error))?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
     match tokio::time::timeout(CONNECT, http.tls().connect(request)).await {

@@ -10,13 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{frame::Token, session::Kept};
 
-/// What is stored: the outbox, and the guest whose it is.
+/// What is stored: the outbox, the guest whose it is, and how its host is reached.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Record {
     /// The outbox.
     pub outbox: Kept,
     /// The guest's token, where the client is a guest: without it the commands would be somebody else's.
     pub guest: Option<Guest>,
+    /// The host's sockets are opened by tickets, at an address that it tells.
+    #[serde(default)]
+    pub by_ticket: bool,
 }
 
 /// A guest's token.
@@ -139,7 +142,7 @@ mod tests {
         let kept = KeptCommand { n: 7, actor: "todo/a".into(), command: command.into(), sent: true };
         let outbox = Kept { owner: Some("ana".into()), outbox: Some("0-a".into()), next_n: 8, commands: vec![kept] };
         let guest = Some(Guest { token: Token("t".into()), expires_at: 9 });
-        storage.save(&Record { outbox, guest }).unwrap();
+        storage.save(&Record { outbox, guest, by_ticket: true }).unwrap();
         assert_eq!(FileStorage::open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(storage);
         let record = FileStorage::open(&path).unwrap().load().unwrap().unwrap();
@@ -147,6 +150,15 @@ mod tests {
         assert_eq!((owner.as_deref(), outbox.as_deref(), next_n), (Some("ana"), Some("0-a"), 8));
         assert_eq!(commands[0].command.get(), r#"{"type":"add", "n":1}"#, "the same bytes, for the same id");
         assert_eq!(record.guest.unwrap().token, Token("t".into()));
+        assert!(record.by_ticket);
+    }
+
+    #[test]
+    fn a_file_of_before_there_were_tickets_is_read() {
+        let record: Record =
+            serde_json::from_str(r#"{"outbox":{"owner":null,"outbox":null,"next_n":1,"commands":[]},"guest":null}"#)
+                .unwrap();
+        assert!(!record.by_ticket);
     }
 
     #[test]

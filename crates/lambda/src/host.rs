@@ -49,6 +49,8 @@ pub struct Parts {
     pub aliases: Aliases,
     /// What answers where none of the API's routes does, such as with the files of a page.
     pub pages: Router,
+    /// Where the gateway takes sockets, `wss://`; clients learn it with their tickets.
+    pub connect_url: Option<String>,
     /// Who is connected.
     pub connections: Arc<dyn Connections>,
     /// The way out to them.
@@ -79,8 +81,9 @@ impl Host {
         let crowd = Arc::new(Crowd::new(parts.connections, world.clone()));
         let engine = Engine::for_invocations(kinds, store, world, workers, report_key, crowd.clone());
         let identity = identity.sign_tickets(ticket_key);
-        let (app, aliases, connections) = (parts.app, parts.aliases, AtomicUsize::new(0));
-        let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connections });
+        let (app, aliases, connect_url) = (parts.app, parts.aliases, parts.connect_url);
+        let connections = AtomicUsize::new(0);
+        let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connect_url, connections });
         let router = router_with(api.clone(), parts.pages);
         let (sender, queue) = (parts.sender, parts.queue);
         Self { api, crowd, sender, router, queue, stuck: Mutex::default(), ending: tokio::sync::Mutex::default() }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Cloud, body, http, ticket};
+use common::{Cloud, SOCKETS, body, http, ticket};
 use dormouse_core::{Position, limits::*};
 use serde_json::{Value, json};
 
@@ -85,6 +85,14 @@ async fn who_comes_without_a_good_ticket_is_refused() {
     event["headers"]["Origin"] = json!("https://elsewhere.test");
     assert_eq!(refused(event).await, (403, 4423));
     assert_eq!(cloud.rows.sizes()[1], 1, "of those that were let in");
+}
+
+#[tokio::test]
+async fn a_ticket_says_where_sockets_are() {
+    let cloud = Cloud::default();
+    let token = cloud.guest("ana");
+    let answer = cloud.environment().handle(http("POST", "/v1/ticket", Some(&token), None)).await.unwrap();
+    assert_eq!(body(&answer)["url"], SOCKETS);
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ fn api() -> Result<Api, Box<dyn Error>> {
         origins: Origins::parse([])?,
         app: "echo".into(),
         aliases: Aliases::default(),
+        connect_url: None,
         connections: AtomicUsize::new(0),
     })
 }

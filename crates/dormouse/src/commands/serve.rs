@@ -45,7 +45,8 @@ pub(crate) async fn serve(app: App, options: Serve) -> Result<ExitCode, Problem>
     let metrics = start_metrics(store.clone());
     let engine = Engine::with_report_key(app.kinds, seams(&store), world, app.workers, report_key);
     let (admission, connections) = (access.admission(), AtomicUsize::new(0));
-    let api = Api { engine, identity, admission, origins, app: name.to_owned(), aliases, connections };
+    let (app, connect_url) = (name.to_owned(), None);
+    let api = Api { engine, identity, admission, origins, app, aliases, connect_url, connections };
     let address = SocketAddr::new(options.listen, options.port);
     let server = Server::bind(address, Arc::new(api), metrics).await;
     let server = server.map_err(|error| Problem::Io(format!("{address} cannot be listened on"), error))?;

@@ -64,6 +64,7 @@ impl Host {
             origins: Origins::parse([]).expect("an empty list"),
             app: "test".into(),
             aliases: Aliases::default(),
+            connect_url: None,
             connections: AtomicUsize::new(0),
         });
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));

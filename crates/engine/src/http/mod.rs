@@ -58,6 +58,8 @@ pub struct Api {
     pub app: String,
     /// Other paths for its routes.
     pub aliases: Aliases,
+    /// Where its sockets are, if somebody else holds them: a ticket opens one there. Else they are at `/v1/connect`.
+    pub connect_url: Option<String>,
     /// Live connections of this host, kept by the host.
     pub connections: AtomicUsize,
 }
@@ -183,8 +185,11 @@ async fn guest(State(api): State<Arc<Api>>, request: Request) -> Result<Response
 }
 
 async fn ticket(State(api): State<Arc<Api>>, Signed(session): Signed) -> Result<Response, Refused> {
-    let ticket = api.identity.issue_ticket(&session)?;
-    Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket }))).into_response())
+    let mut said = json!({ "ticket": api.identity.issue_ticket(&session)? });
+    if let Some(url) = &api.connect_url {
+        said["url"] = json!(url);
+    }
+    Ok((StatusCode::CREATED, Json(said)).into_response())
 }
 
 /// Of the operator's own tenant. Connections that are open end at their next look.

@@ -70,6 +70,7 @@ impl House {
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
             aliases: Aliases::default(),
+            connect_url: None,
             connections: AtomicUsize::new(0),
         };
         let running = engine.clone();

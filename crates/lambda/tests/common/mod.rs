@@ -120,6 +120,9 @@ impl Actor for Room {
     }
 }
 
+/// Where the gateway takes sockets.
+pub const SOCKETS: &str = "wss://abc.execute-api.eu-west-1.amazonaws.com/prod";
+
 /// Signs the tokens of operators.
 const OPERATORS_KEY: &[u8; 32] = b"only an operator knows this key.";
 
@@ -146,6 +149,7 @@ pub fn parts(
         app: "test".into(),
         pages: dormouse_engine::http::no_pages(),
         aliases: Aliases::default(),
+        connect_url: Some(SOCKETS.into()),
         connections,
         sender,
         queue,

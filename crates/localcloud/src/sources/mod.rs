@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn batches_come_as_the_faults_say() {
         let (faults, records) = (Faults::default(), vec![json!(1), json!(2)]);
-        assert_eq!(faults.batches(records.clone()), [records.clone()]);
+        assert_eq!(faults.batches(records.clone()), std::slice::from_ref(&records));
         faults.doubles.store(true, Ordering::Relaxed);
         assert_eq!(faults.batches(records.clone()), [records.clone(), records.clone()]);
         faults.splits.store(true, Ordering::Relaxed);

@@ -82,6 +82,7 @@ impl House {
             origins: Origins::parse([]).unwrap(),
             app: "test".into(),
             aliases: Aliases::default(),
+            connect_url: None,
             connections: AtomicUsize::new(0),
         });
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), api.clone(), None).await.unwrap();

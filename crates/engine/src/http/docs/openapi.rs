@@ -97,7 +97,13 @@ fn host_paths(book: &mut Book) -> Vec<(String, Path)> {
             "/v1/ticket",
             vec![(
                 "post",
-                operation("host", "ticket", "A ticket for the query of a stream", [], ("201", json_of::<Ticket>(book))),
+                operation(
+                    "host",
+                    "ticket",
+                    "A ticket for the query of a stream or a socket",
+                    [],
+                    ("201", json_of::<Ticket>(book)),
+                ),
             )],
         ),
         ("/health", vec![state("health", "Whether the process does its work", json_of::<Health>(book))]),

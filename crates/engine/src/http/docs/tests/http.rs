@@ -35,6 +35,7 @@ fn api() -> Arc<Api> {
         origins: Origins::parse([]).unwrap(),
         app: "test".into(),
         aliases: Aliases::default(),
+        connect_url: None,
         connections: AtomicUsize::new(0),
     })
 }
@@ -87,7 +88,8 @@ impl Host {
 async fn every_answer_fits_the_document() {
     let mut host = Host::new();
     host.ask("post", "/v1/guest", "", "", Some(json!({ "name": "Ada" }))).await;
-    host.ask("post", "/v1/ticket", "", "", None).await;
+    let ticket = host.ask("post", "/v1/ticket", "", "", None).await;
+    assert_eq!(ticket.get("url"), None, "sockets are here");
     host.ask("get", "/v1", "", "", None).await;
     host.ask("get", "/v1/me", "", "", None).await;
     let first = json!({ "first": { "text": "milk", "done": false } });
