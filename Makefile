@@ -90,8 +90,8 @@ conformance: web ## Let others' suites test WebSockets and the OpenAPI document 
 	$(BUILD)
 	tools/conformance/run $(API_SECONDS)
 
-cloud-test: tools ## Test the journal on DynamoDB beside two emulators (the first time builds one of them, for minutes)
-	tools/cloud/run cargo test --locked -p dormouse-journal-dynamodb
+cloud-test: tools ## Test what runs on AWS beside two emulators (the first time builds one of them, for minutes)
+	tools/cloud/run cargo test --locked -p dormouse-journal-dynamodb -p dormouse-aws
 
 chaos: tools web ## Kill, stop, fill and flood real processes beside real clients in full (ARGS="crowd --loris 1000" for a part)
 	cargo build --release --locked -p arcade

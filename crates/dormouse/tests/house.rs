@@ -19,6 +19,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dormouse-engine", &["dormouse-core", "dormouse-journal"]),
     ("dormouse-server", &["dormouse-core", "dormouse-journal", "dormouse-engine"]),
     ("dormouse-lambda", &["dormouse-core", "dormouse-journal", "dormouse-engine"]),
+    ("dormouse-aws", &["dormouse-core", "dormouse-journal", "dormouse-engine", "dormouse-lambda"]),
     (
         "dormouse",
         &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine", "dormouse-server"],
@@ -60,7 +61,7 @@ const LICENCES: &[&str] = &[
 const BANNED: &[&str] = &["ring", "openssl-sys", "native-tls", "serde_yaml", "serde_yml", "libyml", "bincode"];
 
 /// Ours that may reach the AWS SDK, the Lambda runtime or the object stores, which take longer to build than all the rest.
-const ON_AWS: &[&str] = &["dormouse-journal-dynamodb", "dormouse-lambda", "dormouse-localcloud"];
+const ON_AWS: &[&str] = &["dormouse-aws", "dormouse-journal-dynamodb", "dormouse-lambda", "dormouse-localcloud"];
 
 /// How the names of those begin.
 const OF_AWS: &[&str] =

@@ -5,6 +5,7 @@ mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use aws_sdk_sqs::primitives::{DateTime, DateTimeFormat};
 use dormouse_localcloud::{Clock, Function, Gateway, limits};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -83,7 +84,9 @@ async fn a_connection_is_told_looked_at_and_closed_from_outside_and_then_gone() 
     assert_eq!(told(&mut socket).await.to_string(), largest);
     assert_eq!(http.post(&place).body(format!("{largest} ")).send().await.unwrap().status(), 413);
     let about: Value = serde_json::from_slice(&http.get(&place).send().await.unwrap().bytes().await.unwrap()).unwrap();
-    assert!(about["connectedAt"].as_u64().unwrap() <= about["lastActiveAt"].as_u64().unwrap());
+    let [connected, active] = ["connectedAt", "lastActiveAt"]
+        .map(|name| DateTime::from_str(about[name].as_str().unwrap(), DateTimeFormat::DateTime).unwrap());
+    assert!(connected <= active, "{about}");
     assert_eq!(http.delete(&place).send().await.unwrap().status(), 204);
     assert_eq!(closed(&mut socket).await, 1000);
     let gone = http.post(&place).body("x").send().await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_sqs::primitives::{DateTime, DateTimeFormat};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -33,11 +34,16 @@ pub(crate) async fn send(State(shared): State<Arc<Shared>>, Path(named): Path<Na
 pub(crate) async fn look(State(shared): State<Arc<Shared>>, Path(named): Path<Named>) -> Response {
     let Some(line) = found(&shared, &named) else { return gone() };
     let about = json!({
-        "connectedAt": line.connected_at,
-        "lastActiveAt": line.active_at(),
+        "connectedAt": written(line.connected_at),
+        "lastActiveAt": written(line.active_at()),
         "identity": { "sourceIp": "127.0.0.1", "userAgent": line.user_agent },
     });
     axum::Json(about).into_response()
+}
+
+/// As AWS writes times in JSON here, unlike in events: the SDK reads nothing else.
+fn written(millis: u64) -> Option<String> {
+    DateTime::from_millis(millis.try_into().ok()?).fmt(DateTimeFormat::DateTime).ok()
 }
 
 /// `DELETE`.
