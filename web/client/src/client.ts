@@ -123,20 +123,25 @@ function errorMemo(session: Session): () => DormouseError | null {
   };
 }
 
-/** The browser knows of a lost network before a socket does, and tells when the page goes for good. */
+/** The browser knows of a lost network before a socket does, and tells whether somebody looks and when the page goes for good. */
 function watchPage(session: Session): () => void {
   if (typeof window === "undefined") return () => undefined;
   const network = (): void => session.dispatch({ input: "network", online: navigator.onLine !== false });
+  const { document: page } = globalThis as { document?: Document };
+  const sight = (): void => session.dispatch({ input: "visible", visible: page?.visibilityState !== "hidden" });
   // A page that may come back from the back-forward cache keeps its outbox.
   const leave = (event: PageTransitionEvent): void => void (event.persisted || session.world.keeper?.end());
   window.addEventListener("online", network);
   window.addEventListener("offline", network);
   window.addEventListener("pagehide", leave);
+  page?.addEventListener("visibilitychange", sight);
+  if (page?.visibilityState === "hidden") sight();
   if (navigator.onLine === false) network();
   return () => {
     window.removeEventListener("online", network);
     window.removeEventListener("offline", network);
     window.removeEventListener("pagehide", leave);
+    page?.removeEventListener("visibilitychange", sight);
   };
 }
 

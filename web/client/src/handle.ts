@@ -8,14 +8,12 @@ import { backoffMs } from "./backoff.js";
 import type { Signal } from "./frames.js";
 import { isPosition } from "./position.js";
 import type { Taker } from "./restored.js";
-import type { Session } from "./session.js";
+import { pageOf, type Session } from "./session.js";
 import { listOf } from "./session/step.js";
 import type { Optimistic } from "./session/state.js";
 import type {
-  Accepted, ActorKind, ActorRow, ActorTypes, EventsPage, Handle, History, ListOptions, SendOptions, SignalNote, ViewAt, WatchOptions,
+  Accepted, ActorKind, ActorTypes, EventsPage, Handle, History, ListOptions, SendOptions, SignalNote, ViewAt, WatchOptions,
 } from "./types.js";
-
-type Page = Readonly<{ rows: readonly object[] }>;
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** Tries of a `create`, which its key makes safe to repeat. */
@@ -35,10 +33,7 @@ export function actorKind<T extends ActorTypes>(session: Session, kind: string):
       if (status !== undefined && bytesOf(status) > STATUS_BYTES_MAX) throw new TypeError("a status has at most 512 bytes");
       return new ListFeed(session, listOf(kind, mine, status));
     },
-    async list(options: ListOptions = {}) {
-      const page = (await session.request("GET", `/v1/${kind}`, { query: { ...options } })) as Page;
-      return { ...withoutNulls(page), rows: page.rows.map(withoutNulls) } as { rows: ActorRow[]; next?: string };
-    },
+    list: (options: ListOptions = {}) => pageOf(session, kind, options),
   };
 }
 
@@ -110,11 +105,6 @@ function onSignal(session: Session, actor: string, fn: (note: SignalNote) => voi
     listeners.delete(listener);
     if (listeners.size === 0 && session.signals.get(actor) === listeners) session.signals.delete(actor);
   };
-}
-
-/** Some hosts write what they leave out as null; a reader of the types would take it for a value. */
-function withoutNulls(facts: object): object {
-  return Object.fromEntries(Object.entries(facts).filter(([, fact]) => fact !== null));
 }
 
 function bytesOf(text: string): number {

@@ -22,6 +22,8 @@ export const EARLY_PATCHES_MAX = 16;
 export const WAITING_MAX = 256;
 /** A host remembers the answers of the 64 numbers below the highest that an actor saw; older ones it refuses. */
 export const ANSWER_WINDOW = 64;
+/** What does not come over the line is read this often, or a quarter sooner or later: a lobby may be some seconds old, and each time is a request. */
+export const POLL_MS = 4_000;
 /** Times that a command is given a new id instead of being refused; a host that finds all of them old is not asked for ever. */
 export const MOVES_MAX = 3;
 /** Sockets that fail to open in a row before the client falls back to SSE: proxies that block them always do. */

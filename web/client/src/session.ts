@@ -4,7 +4,7 @@
  */
 import type { Clock } from "./clock.js";
 import { DormouseError, faultOfUnknown, localFault, type Fault } from "./errors.js";
-import type { ServerFrame, Signal } from "./frames.js";
+import type { ListOf, ServerFrame, Signal } from "./frames.js";
 import type { Requester } from "./http.js";
 import type { Keeper } from "./keeper.js";
 import { ORPHANS_MS } from "./limits.js";
@@ -14,6 +14,7 @@ import { nextDeadline, reduce, statusOf } from "./session/reduce.js";
 import type { Answer, Effect, Input, Kept, Optimistic, Options, SessionState, TransportName } from "./session/state.js";
 import { initialState } from "./session/step.js";
 import { principalOf, type TokenSource } from "./tokens.js";
+import type { ActorRow, ListOptions } from "./types.js";
 import type { Hooks, Transport } from "./transport/transport.js";
 import type { Ways } from "./ways.js";
 
@@ -36,6 +37,8 @@ export interface Listener {
   /** The state moved on; compare and tell. */
   refresh(): void;
 }
+
+type Page = Readonly<{ rows: readonly ActorRow[]; next?: string }>;
 
 interface Deferred {
   resolve(answer: Answer): void;
@@ -127,6 +130,8 @@ export class Session {
         return;
       case "probe":
         return this.world.probe((opens) => this.dispatch({ input: "probed", opens }));
+      case "read":
+        return void this.#read(effect);
       case "transmit":
         return this.#transport?.send(effect.frame);
       case "settle":
@@ -144,6 +149,21 @@ export class Session {
       case "ended":
         for (const listener of [...this.listeners]) if (listener.sub === effect.sub) safely(() => listener.effect(effect));
     }
+  }
+
+  async #read({ sub, read, of }: Effect & { do: "read" }): Promise<void> {
+    try {
+      const answer = await this.#readOnce(of);
+      this.dispatch({ input: "read", sub, read, answer });
+    } catch (error) {
+      this.dispatch({ input: "unread", sub, read, fault: faultOfUnknown(error) });
+    }
+  }
+
+  #readOnce(of: ListOf | string): Promise<unknown> {
+    if (typeof of === "string") return this.request("GET", `/v1/${of}`);
+    const { kind, ...which } = of;
+    return pageOf(this, kind, which);
   }
 
   async #connect({ number, transport, byTicket, freshToken }: Effect & { do: "connect" }): Promise<void> {
@@ -241,6 +261,16 @@ export class Session {
       this.left.add(key, actor, { command, sent: false, answer });
     }
   }
+}
+
+/** Some hosts write what they leave out as null; a reader of the types would take it for a value. */
+export async function pageOf(session: Session, kind: string, options: ListOptions): Promise<Page> {
+  const page = (await session.request("GET", `/v1/${kind}`, { query: { ...options } })) as Page;
+  return { ...withoutNulls(page), rows: page.rows.map(withoutNulls) } as Page;
+}
+
+function withoutNulls(facts: object): object {
+  return Object.fromEntries(Object.entries(facts).filter(([, fact]) => fact !== null));
 }
 
 /** What an application's token function throws is its own; it may well work the next time. */

@@ -29,6 +29,6 @@ function onPatch(step: Step, sub: Sub, { base, etag, ops }: ListPatch): void {
 }
 
 function show(step: Step, sub: Sub, etag: string, view: unknown): void {
-  putSub(step, { ...sub, etag, view, hasView: true });
+  putSub(step, { ...sub, etag, view, hasView: true, isRead: false });
   step.effects.push({ do: "view", sub: sub.key, reset: false });
 }

@@ -9,6 +9,7 @@ import {
 } from "./line.js";
 import { adopt, enqueue, isUnanswered, leaveSpent, onAccepted, onRejected, onSpent, onTaken, resendLate, show } from "./outbox.js";
 import { onListFrame } from "./lists.js";
+import { onRead, onUnread } from "./polls.js";
 import type { Effect, Env, Input, SessionState, Status, Sub } from "./state.js";
 import type { Step } from "./step.js";
 import { onBehind, onEvents, onPatch, onResumed, onSnapshot, release, subscribe, tickSubs, watch } from "./subs.js";
@@ -37,7 +38,7 @@ export function statusOf(state: SessionState): Status {
 export function subStatusOf(state: SessionState, sub: Sub): Status {
   if (sub.phase === "ended") return "closed";
   if (state.line.at !== "open") return statusOf(state);
-  if (sub.phase === "live") return "live";
+  if (sub.phase === "live" || sub.isRead) return "live";
   return sub.everLive ? "replaying" : "connecting";
 }
 
@@ -59,6 +60,9 @@ function handle(step: Step, input: Input): void {
       return unplug(step);
     case "close":
       return close(step);
+    case "visible":
+      step.s.visible = input.visible;
+      return tickSubs(step);
     case "network":
       return onNetwork(step, input.online);
     case "tick": {
@@ -95,6 +99,10 @@ function handle(step: Step, input: Input): void {
       return watch(step, input.list);
     case "release":
       return release(step, input.sub);
+    case "read":
+      return onRead(step, input);
+    case "unread":
+      return onUnread(step, input);
   }
 }
 
@@ -146,13 +154,14 @@ function lineDeadlines({ line, probeAt }: SessionState): number[] {
   return [line.pingAt, line.pongBy, probeAt].filter((time) => time !== null);
 }
 
-function subDeadlines({ subs }: SessionState): number[] {
+function subDeadlines({ subs, visible }: SessionState): number[] {
   const times: number[] = [];
   for (const sub of subs.values()) {
     if (sub.dropAt !== null) times.push(sub.dropAt);
     if (sub.phase === "live" && sub.gapAt !== null) times.push(sub.gapAt);
     if (sub.phase === "again") times.push(sub.againAt);
-    if (sub.phase === "asked") times.push(sub.askedAt + ANSWER_MS);
+    if (sub.phase === "polled" && visible && sub.dropAt === null) times.push(sub.againAt);
+    if (sub.phase === "asked" || sub.phase === "reading") times.push(sub.askedAt + ANSWER_MS);
   }
   return times;
 }

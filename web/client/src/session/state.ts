@@ -73,8 +73,11 @@ export interface Sub {
   /** What it follows, if that is a list: then there is never a position. */
   readonly list: ListOf | null;
   readonly as: As;
-  /** `idle`: no line. `asked`: waits for `resumed`. `again`: waits until `againAt` to ask. */
-  readonly phase: "idle" | "asked" | "live" | "again" | "ended";
+  /**
+   * `idle`: no line. `asked`: waits for `resumed`. `again`: waits until `againAt` to ask. `polled`: waits until `againAt` to read over HTTP
+   * what does not come over the line. `reading`: waits for that.
+   */
+  readonly phase: "idle" | "asked" | "live" | "again" | "polled" | "reading" | "ended";
   readonly position: string | null;
   readonly etag: string | null;
   readonly view: unknown;
@@ -86,6 +89,11 @@ export interface Sub {
   readonly askedAt: number;
   readonly againAt: number;
   readonly retries: number;
+  /** How often it was read: an answer that comes too late is none. */
+  readonly reads: number;
+  readonly readAt: number | null;
+  /** What is shown was read, since the line is open: nothing newer is known of. */
+  readonly isRead: boolean;
   readonly everLive: boolean;
   readonly resumed: ResumedNote | null;
   readonly error: Fault | null;
@@ -111,6 +119,8 @@ export interface SessionState {
   readonly attempt: number;
   readonly everLive: boolean;
   readonly online: boolean;
+  /** Nobody looks at a page that is hidden, so nothing is read for it. */
+  readonly visible: boolean;
   readonly closed: boolean;
   /** What the host said on this line before it ends. */
   readonly verdict: Fault | null;
@@ -144,6 +154,7 @@ export type Input =
   | { readonly input: "unplug" }
   | { readonly input: "close" }
   | { readonly input: "network"; readonly online: boolean }
+  | { readonly input: "visible"; readonly visible: boolean }
   | { readonly input: "tick" }
   | { readonly input: "opened"; readonly number: number; readonly token: string }
   | { readonly input: "frame"; readonly number: number; readonly frame: ServerFrame }
@@ -167,7 +178,9 @@ export type Input =
   | { readonly input: "signal"; readonly actor: string; readonly signal: unknown }
   | { readonly input: "subscribe"; readonly actor: string; readonly as: As; readonly from: string | null }
   | { readonly input: "watch"; readonly list: ListOf }
-  | { readonly input: "release"; readonly sub: string };
+  | { readonly input: "release"; readonly sub: string }
+  | { readonly input: "read"; readonly sub: string; readonly read: number; readonly answer: unknown }
+  | { readonly input: "unread"; readonly sub: string; readonly read: number; readonly fault: Fault };
 
 export type Effect =
   | {
@@ -180,6 +193,7 @@ export type Effect =
   | { readonly do: "ask_way"; readonly number: number }
   | { readonly do: "disconnect"; readonly number: number }
   | { readonly do: "probe" }
+  | { readonly do: "read"; readonly sub: string; readonly read: number; readonly of: ListOf | string }
   | { readonly do: "transmit"; readonly number: number; readonly frame: ClientFrame }
   | { readonly do: "settle"; readonly key: number; readonly answer: Answer }
   | { readonly do: "reject"; readonly key: number; readonly fault: Fault }

@@ -25,6 +25,7 @@ export function initialState(options: Options, now: number): SessionState {
     attempt: 0,
     everLive: false,
     online: true,
+    visible: true,
     closed: false,
     verdict: null,
     freshToken: false,

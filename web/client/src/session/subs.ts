@@ -7,6 +7,7 @@ import { ANSWER_MS, EARLY_PATCHES_MAX, GAP_MS, LINGER_MS } from "../limits.js";
 import { applyPatch } from "../patch.js";
 import { commitsBetween, comparePositions, placeOf } from "../position.js";
 import { pruneShown } from "./overlay.js";
+import { isReadInstead, poll, tickPoll } from "./polls.js";
 import type { Input, ResumedNote, Sub } from "./state.js";
 import { nameOf, putSub, removeSub, subKey, type Step } from "./step.js";
 
@@ -83,7 +84,7 @@ export function onSnapshot(step: Step, frame: Snapshot): void {
   const old = sub.position !== null && comparePositions(frame.position, sub.position) < 0;
   if (old && frame.reset !== true) return;
   const { position, etag, view } = frame;
-  putSub(step, { ...sub, position, etag, view, hasView: true, early: newer(sub.early, position) });
+  putSub(step, { ...sub, position, etag, view, hasView: true, isRead: false, early: newer(sub.early, position) });
   applyEarly(step, sub.key);
   step.effects.push({ do: "view", sub: sub.key, reset: frame.reset === true });
   pruneShown(step, frame.actor);
@@ -149,12 +150,13 @@ export function tickSubs(step: Step): void {
     else if (sub.phase === "live" && sub.gapAt !== null && sub.gapAt <= now) ask(step, sub.key);
     else if (sub.phase === "again" && sub.againAt <= now) ask(step, sub.key);
     else if (sub.phase === "asked" && sub.askedAt + ANSWER_MS <= now) ask(step, sub.key);
+    else tickPoll(step, sub);
   }
 }
 
 export function idleSubs(step: Step): void {
   for (const sub of step.s.subs.values()) {
-    if (sub.phase !== "ended") putSub(step, { ...sub, phase: "idle", gapAt: null, early: [] });
+    if (sub.phase !== "ended") putSub(step, { ...sub, phase: "idle", gapAt: null, early: [], isRead: false });
   }
 }
 
@@ -179,6 +181,9 @@ function newSub(key: string, input: Input & { input: "subscribe" }): Sub {
     askedAt: 0,
     againAt: 0,
     retries: 0,
+    reads: 0,
+    readAt: null,
+    isRead: false,
     everLive: false,
     resumed: null,
     error: null,
@@ -242,7 +247,7 @@ function apply(step: Step, sub: Sub, frame: Patch): boolean {
   try {
     const view = applyPatch(sub.view, frame.ops);
     const early = newer(sub.early, frame.position);
-    putSub(step, { ...sub, view, etag: frame.etag, position: frame.position, early });
+    putSub(step, { ...sub, view, etag: frame.etag, position: frame.position, isRead: false, early });
     return true;
   } catch {
     // The etags agree and the views do not. Only the whole view repairs that.
@@ -265,6 +270,7 @@ function applyEarly(step: Step, key: string): void {
 }
 
 export function refuse(step: Step, sub: Sub, fault: Fault): void {
+  if (isReadInstead(sub, fault)) return poll(step, sub);
   if (fault.kind === "stop") return end(step, sub.key, fault, null);
   // 2xxx: what we name is no position of this actor, so the next question names none.
   const lost = fault.kind === "resubscribe" ? { position: null, etag: null, from: sub.as === "events" ? "start" : null } : {};
@@ -272,7 +278,7 @@ export function refuse(step: Step, sub: Sub, fault: Fault): void {
   putSub(step, { ...sub, ...lost, phase: "again", againAt, retries: sub.retries + 1, error: fault });
 }
 
-function end(step: Step, key: string, fault: Fault | null, note: ResumedNote | null): void {
+export function end(step: Step, key: string, fault: Fault | null, note: ResumedNote | null): void {
   const sub = step.s.subs.get(key) as Sub;
   putSub(step, { ...sub, phase: "ended", error: fault, resumed: note ?? sub.resumed, gapAt: null, early: [] });
   step.effects.push({ do: "ended", sub: key, fault });

@@ -57,6 +57,9 @@ export class FakeHost {
   socketsWork = true;
   /** Where sockets are, if not at the host. */
   gateway: string | null = null;
+  followsLists = true;
+  /** Larger views do not pass through the line. */
+  viewBytesMax = Infinity;
   inFlight = 64;
   answering = true;
   refuseTokens = new Set<string>();
@@ -177,6 +180,9 @@ export class FakeHost {
   #list(wire: Wire, connection: Connection, frame: Extract<ClientFrame, { list: ListOf }>): void {
     const { list } = frame;
     if (frame.action === "unsubscribe") return void connection.lists.delete(nameOf(list));
+    if (!this.followsLists) {
+      return this.#push(wire, { type: "error", list, action: "subscribe", code: Code.UnknownType, name: "unknown_type", message: "read it" });
+    }
     if (list.kind !== "list") {
       return this.#push(wire, { type: "error", list, action: "subscribe", code: Code.NotFound, name: "not_found", message: "no such kind" });
     }
@@ -195,7 +201,8 @@ export class FakeHost {
     if (as === "view") {
       if (known === etag(length + 1)) return told("current");
       told("snapshot");
-      return this.#push(wire, this.#snapshot(actor));
+      const fits = JSON.stringify(this.viewOf(actor)).length <= this.viewBytesMax;
+      return fits ? this.#push(wire, this.#snapshot(actor)) : this.#refuseView(wire, connection, actor);
     }
     const seq = from === undefined ? length : from === "start" ? 0 : placeOf(from).seq;
     if (seq >= length) return told("current");
@@ -262,6 +269,10 @@ export class FakeHost {
     const ops: PatchOp[] = [...added, { op: "replace", path: "/count", value: log.length }];
     return { type: "patch", actor, base: etag(seq + 1), etag: etag(log.length + 1), position: pos(log.length), ops };
   }
+  #refuseView(wire: Wire, connection: Connection, actor: string): void {
+    connection.subs.delete(`${actor}|view`);
+    this.#push(wire, { type: "error", actor, as: "view", code: Code.TooLarge, name: "too_large", message: "read it" });
+  }
   #snapshot(actor: string): ServerFrame {
     const { length } = this.actor(actor).log;
     return { type: "snapshot", actor, position: pos(length), etag: etag(length + 1), view: this.viewOf(actor) };
@@ -325,6 +336,15 @@ export class FakeHost {
       const answer = this.decide(actor, String(body?.["command_id"] ?? `none:${this.requests.length}`), body?.["command"]);
       if (answer.type === "rejected") return failure(422, answer.code, answer.name);
       return json(200, { position: answer.position, etag: answer.etag, again: answer.again });
+    }
+    if (method === "GET" && id === undefined && !this.followsLists) {
+      if (kind !== "list") return failure(404, Code.NotFound, "not_found");
+      const list = { kind, ...(searchParams.has("mine") ? { mine: true } : {}), ...(searchParams.has("status") ? { status: searchParams.get("status") as string } : {}) };
+      return json(200, { rows: Object.values(this.#rowsOf(list, principalOf(token)?.id ?? "?")), next: null });
+    }
+    if (method === "GET" && last === undefined && this.viewBytesMax < Infinity) {
+      const { length } = this.actor(actor).log;
+      return json(200, { position: pos(length), etag: etag(length + 1), view: this.viewOf(actor) });
     }
     if (method === "POST") return json(201, { id: "new", position: pos(1), etag: etag(1), view: {} });
     return json(200, { position: pos(1), etag: etag(1), view: this.viewOf(actor), query: Object.fromEntries(searchParams) });
