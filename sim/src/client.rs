@@ -290,6 +290,8 @@ impl Player {
             Effect::Resumed { .. }
             | Effect::Ended { .. }
             | Effect::Rows { .. }
+            // No host of this house asks for it.
+            | Effect::Read { .. }
             | Effect::Signal(_)
             | Effect::Presence { .. } => {}
         }

@@ -19,7 +19,7 @@ use crate::{
     fault::{Action, Fault},
     feed::Feed,
     frame::{As, Bounds, ClientFrame, Identity, Signal},
-    http::Http,
+    http::{Ask, Http},
     limits::{BATCH_MAX, HEARD_FRAMES_MAX, LINE_FRAMES_MAX, SIGNAL_FRAMES_MAX},
     lists::ListFeed,
     session::{Accepted, Effect, Event, KeptCommand, Session, Status, Subject},
@@ -265,6 +265,14 @@ impl Driver {
             // Its task closes the socket when its frames end.
             Effect::Disconnect { .. } => self.outgoing = None,
             Effect::Transmit(frame) => self.transmit(frame),
+            Effect::Read { subject, read } => {
+                let (http, events) = (self.http.clone(), self.events.clone());
+                tokio::spawn(async move {
+                    let answer = http.request(asked_for(&subject)).await;
+                    // Nobody hears it if the client is gone.
+                    let _ = events.send(Event::Read { subject, read, answer }).await;
+                });
+            }
             Effect::Answer { key, answer } => {
                 if let Some(waiting) = self.answers.remove(&key) {
                     let _ = waiting.send(answer);
@@ -322,6 +330,15 @@ impl Driver {
         // First the reason, then the status: whoever sees the one finds the other.
         self.telling.face.send_replace(Face::of(&self.session));
         self.telling.status.send_if_modified(|told| mem::replace(told, status) != status);
+    }
+}
+
+fn asked_for(subject: &Subject) -> Ask<'static> {
+    match subject {
+        Subject::Actor(actor, _) => Ask::get(format!("/v1/{actor}")),
+        Subject::List(list) => Ask::get(format!("/v1/{}", list.kind))
+            .with("mine", list.mine.then_some(true))
+            .with("status", list.status.clone()),
     }
 }
 

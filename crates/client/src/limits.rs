@@ -10,8 +10,9 @@ pub const MAX_DELAY: Duration = Duration::from_secs(20);
 pub const STABLE: Duration = Duration::from_secs(10);
 /// Token, socket and welcome must be through by then.
 pub const CONNECT: Duration = Duration::from_secs(15);
-/// A host is pinged this often whatever it asks for: nothing else notices a line that died in silence.
-pub const PING_EVERY_MAX: Duration = Duration::from_secs(3600);
+/// A host is pinged this often whatever it asks for: nothing else notices a line that died in silence, and API Gateway closes one that was idle for ten
+/// minutes.
+pub const PING_EVERY_MAX: Duration = Duration::from_secs(300);
 /// A pong that is this late means a dead line (a machine that changed networks gets no close).
 pub const PONG: Duration = Duration::from_secs(10);
 /// An unanswered `subscribe` or `send` is repeated after this; both are safe to repeat.
@@ -26,6 +27,8 @@ pub const EARLY_PATCHES_MAX: usize = 16;
 pub const WAITING_MAX: usize = 256;
 /// A host remembers the answers of the 64 numbers below the highest that an actor saw; older ones it refuses.
 pub const ANSWER_WINDOW: u64 = dormouse_core::limits::OUTBOX_ANSWERS_MAX as u64;
+/// What does not come over the line is read this often, or a quarter sooner or later: a list may be some seconds old, and each time is a request.
+pub const POLL: Duration = Duration::from_secs(4);
 /// Times that a command is given a new id instead of being refused; a host that finds all of them old is not asked for ever.
 pub const MOVES_MAX: u32 = 3;
 /// Events that a subscription holds for a reader that does not come; then it ends and names its position.

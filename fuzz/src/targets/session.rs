@@ -183,7 +183,7 @@ impl Client {
             }
             Effect::Transmit(frame) => self.transmits(&frame, saves),
             Effect::Answer { key, .. } => assert!(self.unanswered.remove(&key), "command {key} is answered twice"),
-            Effect::Presence { .. } | Effect::Signal(_) | Effect::Save => {}
+            Effect::Presence { .. } | Effect::Signal(_) | Effect::Save | Effect::Read { .. } => {}
             Effect::View { .. } | Effect::Events { .. } | Effect::Rows { .. } => {}
             Effect::Resumed { .. } | Effect::Ended { .. } => {}
         }

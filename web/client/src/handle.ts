@@ -1,15 +1,16 @@
 /** One actor as the application sees it, and one kind of them. */
 import { wait } from "./clock.js";
-import { DormouseError, faultOfUnknown, localFault } from "./errors.js";
+import { DormouseError, faultOfUnknown } from "./errors.js";
 import { Feed } from "./feed.js";
 import { ListFeed } from "./list_feed.js";
-import { STATUS_BYTES_MAX } from "./limits.js";
+import { ENVELOPE_BYTES, STATUS_BYTES_MAX } from "./limits.js";
 import { backoffMs } from "./backoff.js";
 import type { Signal } from "./frames.js";
 import { isPosition } from "./position.js";
 import type { Taker } from "./restored.js";
 import { pageOf, type Session } from "./session.js";
 import { listOf } from "./session/step.js";
+import { bytesOf, tooLarge } from "./size.js";
 import type { Optimistic } from "./session/state.js";
 import type {
   Accepted, ActorKind, ActorTypes, EventsPage, Handle, History, ListOptions, SendOptions, SignalNote, ViewAt, WatchOptions,
@@ -83,8 +84,8 @@ function send<V>(session: Session, actor: string, command: unknown, options: Sen
   const text = JSON.stringify(command) as string | undefined;
   if (text === undefined) return Promise.reject(new TypeError("a command is JSON"));
   // The frame around the command counts too. Sent, it would end the connection, again and again.
-  const room = session.state.frameBytes - 512;
-  if (bytesOf(text) > room) return Promise.reject(tooLarge("command", room));
+  const room = session.state.frameBytes - ENVELOPE_BYTES;
+  if (bytesOf(text) > room) return Promise.reject(new DormouseError(tooLarge("command", room)));
   // A copy: the same id must always carry the same body, whatever the caller does with theirs.
   return session.send(actor, JSON.parse(text), (options.optimistic as Optimistic | undefined) ?? null);
 }
@@ -92,7 +93,7 @@ function send<V>(session: Session, actor: string, command: unknown, options: Sen
 function signal(session: Session, actor: string, payload: unknown): void {
   const text = JSON.stringify(payload) as string | undefined;
   if (text === undefined) throw new TypeError("a signal is JSON");
-  if (bytesOf(text) > session.state.signalBytes) throw tooLarge("signal", session.state.signalBytes);
+  if (bytesOf(text) > session.state.signalBytes) throw new DormouseError(tooLarge("signal", session.state.signalBytes));
   session.dispatch({ input: "signal", actor, signal: payload });
 }
 
@@ -105,14 +106,6 @@ function onSignal(session: Session, actor: string, fn: (note: SignalNote) => voi
     listeners.delete(listener);
     if (listeners.size === 0 && session.signals.get(actor) === listeners) session.signals.delete(actor);
   };
-}
-
-function bytesOf(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
-
-function tooLarge(what: string, limit: number): DormouseError {
-  return new DormouseError(localFault("too_large", `A ${what} has at most ${limit} bytes.`, "stop"));
 }
 
 function checkName(what: string, name: string): void {

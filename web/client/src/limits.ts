@@ -8,6 +8,11 @@ export const MAX_DELAY_MS = 20_000;
 export const STABLE_MS = 10_000;
 /** Token, socket and welcome must be through by then; browsers alone would wait for minutes. */
 export const CONNECT_MS = 15_000;
+/**
+ * A host is pinged this often whatever it asks for: nothing else notices a line that died in silence, and API Gateway closes one that was idle for ten
+ * minutes.
+ */
+export const PING_MS_MAX = 5 * 60_000;
 /** A pong that is this late means a dead line (a phone that changed networks gets no close). */
 export const PONG_MS = 10_000;
 /** An unanswered `subscribe` or `send` is repeated after this; both are safe to repeat. */
@@ -40,6 +45,8 @@ export const SLOTS_MAX = 16;
 export const ORPHANS_MS = 30_000;
 /** No row's status is longer, and a host refuses to look for one. */
 export const STATUS_BYTES_MAX = 512;
+/** Bytes that the frame around a command may take. */
+export const ENVELOPE_BYTES = 512;
 /** Until `welcome` says otherwise. */
 export const FRAME_BYTES = 64 * 1024;
 export const SIGNAL_BYTES = 4 * 1024;

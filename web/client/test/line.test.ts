@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { backoffMs } from "../src/backoff.js";
 import { Code, CODES } from "../src/index.js";
 import { kindOfClose, kindOfCode } from "../src/errors.js";
+import { PING_MS_MAX } from "../src/limits.js";
 import { nextDeadline } from "../src/session/reduce.js";
 import { OUTBOX, pos, Script, TODO, welcome } from "./support/script.js";
 
@@ -151,6 +152,12 @@ describe("the line", () => {
     expect(script.after(9_999).status).toBe("live");
     expect(script.after(1).status).toBe("offline");
     expect(script.of("disconnect")).toHaveLength(1);
+  });
+
+  it("never lets ten minutes pass in silence, whatever the host asks for", () => {
+    expect(PING_MS_MAX).toBeLessThan(10 * 60_000);
+    const script = new Script().open({ limits: { frame_bytes: 65536, signal_bytes: 4096, ping_seconds: 3600 } });
+    expect(script.after(PING_MS_MAX).sent).toMatchObject([{ action: "ping" }]);
   });
 
   it("lives on with a pong, and resubscribes what is behind", () => {

@@ -37,6 +37,20 @@ describe("a command", () => {
     expect(script.open().sent).toEqual([frameOf(1, 1), frameOf(2, 2, "todo/b"), frameOf(3, 3)]);
   });
 
+  it("keeps from a line that carries less what would end it", () => {
+    const script = new Script();
+    const [large, small] = [script.send("x".repeat(40_000)), script.send("x")];
+    const limits = { frame_bytes: 32_768, signal_bytes: 64, ping_seconds: 25 };
+    script.open({ in_flight: 1, limits });
+    expect(script.of("reject")).toMatchObject([{ key: large, fault: { name: "too_large", kind: "stop" } }]);
+    expect(script.sent).toMatchObject([{ action: "send", command: "x" }]);
+    script.frame({ type: "accepted", actor: TODO, command_id: `${OUTBOX}:${small}`, position: pos(2) });
+    const sent = script.send("x".repeat(20_000));
+    script.drop().reopen({ limits: { ...limits, frame_bytes: 16_384 } });
+    expect(script.of("reject")).toMatchObject([{ key: sent, fault: { name: "unknown_outcome" } }]);
+    expect(script.sent).toEqual([]);
+  });
+
   it("waits for its turn when in_flight are unanswered", () => {
     const script = new Script().open({ in_flight: 1 });
     script.send(1);

@@ -71,6 +71,7 @@ impl Session {
         self.line = Line::Open { live_since: None, ping_at: self.now + self.ping_every(), pong_by: None };
         self.use_outbox(&frame.principal.id, &frame.outbox);
         self.principal = Some(frame.principal);
+        self.refuse_too_large();
         self.ask_all();
         self.flush();
     }

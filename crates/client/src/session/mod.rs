@@ -7,6 +7,7 @@ mod backoff;
 mod line;
 mod lists;
 mod outbox;
+mod polls;
 mod subs;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use dormouse_core::{Position, Principal, frame::client::From};
+use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 pub(crate) use backoff::backoff;
@@ -99,6 +101,15 @@ pub enum Event {
     Watch(Arc<List>),
     /// Nobody listens any more.
     Release(Subject),
+    /// What [`Effect::Read`] asked for came, or did not.
+    Read {
+        /// Of what.
+        subject: Subject,
+        /// The number of its effect.
+        read: u64,
+        /// As it came over HTTP.
+        answer: Result<Value, Fault>,
+    },
     /// Connect now: after `Unplug`, in place of waiting, or after a refusal.
     Plug,
     /// Cut the line on purpose; commands wait, subscriptions keep their place.
@@ -128,6 +139,13 @@ pub enum Effect {
     },
     /// Send this over the line that is open.
     Transmit(ClientFrame),
+    /// Read this over HTTP, and report [`Event::Read`]: it does not come over the line.
+    Read {
+        /// A view of an actor, or a list.
+        subject: Subject,
+        /// Tells one answer from another.
+        read: u64,
+    },
     /// Answer the application.
     Answer {
         /// Which command.
@@ -204,7 +222,7 @@ pub struct Accepted {
 }
 
 /// A view as it is held.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Held {
     /// The view.
     pub view: Arc<Value>,
@@ -368,6 +386,7 @@ impl Session {
                 self.tick_line();
                 let is_late = self.outbox.is_late(self.now) || self.subs.is_late(self.now);
                 self.tick_subs();
+                self.tick_polls();
                 self.resend_late();
                 if is_late {
                     self.doubt_line();
@@ -383,6 +402,7 @@ impl Session {
             Event::Signal { .. } => {}
             Event::Subscribe { actor, of, from } => self.subscribe(actor, of, from),
             Event::Watch(list) => self.watch(list),
+            Event::Read { subject, read, answer } => self.on_read(&subject, read, answer),
             Event::Release(subject) => self.subs.release(&subject, self.now + limits::LINGER),
             Event::Plug => self.plug(),
             Event::Unplug => self.unplug(),

@@ -19,7 +19,7 @@ use super::{Accepted, Effect, Session};
 use crate::{
     fault::{Action, Fault},
     frame::{self, ClientFrame},
-    limits::{ANSWER, ANSWER_WINDOW, MOVES_MAX, WAITING_MAX},
+    limits::{ANSWER, ANSWER_WINDOW, ENVELOPE_BYTES, MOVES_MAX, WAITING_MAX},
 };
 
 /// An outbox as it is stored.
@@ -313,6 +313,22 @@ impl Session {
             self.outbox.renumber();
             self.outbox.spent = false;
             self.outbox.id = Some(id.to_owned());
+        }
+    }
+
+    /// This line carries less than the one that they were meant for: sent, they would end it, again and again.
+    pub(super) fn refuse_too_large(&mut self) {
+        let room = self.bounds.frame_bytes.saturating_sub(ENVELOPE_BYTES);
+        let is_large = |it: &Command| it.body.get().len() > room;
+        let large: Vec<(u64, bool)> =
+            self.outbox.commands.iter().filter(|(_, it)| is_large(it)).map(|(n, it)| (*n, it.sends > 0)).collect();
+        for (n, was_sent) in large {
+            let mut fault = Fault::too_large("command", room);
+            if was_sent {
+                let message = format!("{} An earlier copy may have been carried out; look at the view.", fault.message);
+                fault = Fault::local("unknown_outcome", message, Action::Stop);
+            }
+            self.refuse_command(n, fault);
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use dormouse_core::{Position, frame::client::From};
 use serde_json::Value;
 
-use super::{Effect, Held, Resumed, Session};
+use super::{Effect, Held, Resumed, Session, polls};
 use crate::{
     fault::{Action, Fault},
     frame::{self, As, ClientFrame, List, Patch, ResumedKind, Snapshot},
@@ -37,12 +37,20 @@ pub(super) enum Phase {
     Again {
         at: Duration,
     },
+    /// It does not come over the line: to be read over HTTP then.
+    Polled {
+        at: Duration,
+    },
+    /// Waits for what is read since then.
+    Reading {
+        since: Duration,
+    },
 }
 
 #[derive(Debug)]
 pub(super) struct Sub {
     pub(super) phase: Phase,
-    position: Option<Position>,
+    pub(super) position: Option<Position>,
     pub(super) etag: Option<String>,
     pub(super) view: Option<Arc<Value>>,
     /// What to ask for while there is no position yet.
@@ -51,6 +59,9 @@ pub(super) struct Sub {
     /// When a patch that does not fit stops being a matter of waiting.
     gap_at: Option<Duration>,
     pub(super) retries: u32,
+    /// How often it was read: an answer that comes too late is none.
+    pub(super) reads: u64,
+    pub(super) read_at: Option<Duration>,
     /// The actor's commit when the subscription was last answered.
     answered: Option<u64>,
     /// When nobody listens any more: the time to unsubscribe.
@@ -58,7 +69,7 @@ pub(super) struct Sub {
 }
 
 /// By epoch, then seq.
-fn order(position: Position) -> (u32, u64) {
+pub(super) fn order(position: Position) -> (u32, u64) {
     (position.epoch, position.seq)
 }
 
@@ -67,7 +78,7 @@ impl Subs {
         self.0.get_mut(&Subject::Actor(actor.clone(), of))
     }
 
-    fn subjects_where(&self, wanted: impl Fn(&Subject, &Sub) -> bool) -> Vec<Subject> {
+    pub(super) fn subjects_where(&self, wanted: impl Fn(&Subject, &Sub) -> bool) -> Vec<Subject> {
         self.0.iter().filter(|(subject, sub)| wanted(subject, sub)).map(|(subject, _)| subject.clone()).collect()
     }
 
@@ -105,7 +116,7 @@ impl Subs {
     }
 
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.0.values().flat_map(|sub| [sub.drop_at, sub.ask_at()]).flatten().min()
+        self.0.values().flat_map(|sub| [sub.drop_at, sub.ask_at(), sub.poll_at()]).flatten().min()
     }
 
     /// For `ping`: of two subscriptions to one actor, the older position.
@@ -134,6 +145,8 @@ impl Sub {
             early: Vec::new(),
             gap_at: None,
             retries: 0,
+            reads: 0,
+            read_at: None,
             answered: None,
             drop_at: None,
         }
@@ -142,7 +155,7 @@ impl Sub {
     /// When to ask the host (again).
     fn ask_at(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Idle => None,
+            Phase::Idle | Phase::Polled { .. } | Phase::Reading { .. } => None,
             Phase::Asked { at } => Some(at + ANSWER),
             Phase::Again { at } => Some(at),
             Phase::Live => self.gap_at,
@@ -329,7 +342,7 @@ impl Session {
         if sub.apply(frame) { self.show(actor, false) } else { self.mend(actor) }
     }
 
-    fn show(&mut self, actor: Arc<str>, reset: bool) {
+    pub(super) fn show(&mut self, actor: Arc<str>, reset: bool) {
         let Some(sub) = self.subs.get_mut(&actor, As::View) else { return };
         let fits = sub.apply_early();
         if let Some(view) = self.subs.held(&actor) {
@@ -385,6 +398,9 @@ impl Session {
     }
 
     pub(super) fn refuse(&mut self, subject: &Subject, fault: &Fault) {
+        if polls::is_read_instead(subject, fault) {
+            return self.poll(subject);
+        }
         if fault.action == Action::Stop {
             return self.end(subject, Some(fault.clone()));
         }
@@ -429,7 +445,7 @@ impl Session {
         }
     }
 
-    fn end(&mut self, subject: &Subject, fault: Option<Fault>) {
+    pub(super) fn end(&mut self, subject: &Subject, fault: Option<Fault>) {
         if self.subs.0.remove(subject).is_some() {
             self.effects.push(Effect::Ended { subject: subject.clone(), fault });
         }

@@ -2,8 +2,8 @@
 import { backoffMs } from "../backoff.js";
 import { faultOfWire, localFault, type Fault } from "../errors.js";
 import type { ErrorFrame, Goodbye, Welcome } from "../frames.js";
-import { CONNECT_MS, FIRST_PROBE_MS, PONG_MS, PROBE_MS, SOCKET_FAILURES_MAX, STABLE_MS } from "../limits.js";
-import { closedFault, flush, recallSent, rejectAll, useOutbox } from "./outbox.js";
+import { CONNECT_MS, FIRST_PROBE_MS, PING_MS_MAX, PONG_MS, PROBE_MS, SOCKET_FAILURES_MAX, STABLE_MS } from "../limits.js";
+import { closedFault, flush, recallSent, refuseTooLarge, rejectAll, useOutbox } from "./outbox.js";
 import type { Input, Line } from "./state.js";
 import { ask, endAll, idleSubs, onSubError, positionsOf } from "./subs.js";
 import type { Step } from "./step.js";
@@ -33,11 +33,12 @@ export function onWelcome(step: Step, frame: Welcome): void {
   if (step.s.line.at !== "greeting") return;
   step.s.principal = frame.principal;
   step.s.inFlight = Math.max(1, frame.in_flight);
-  step.s.pingMs = Math.max(1, frame.limits.ping_seconds) * 1000;
+  step.s.pingMs = Math.min(PING_MS_MAX, Math.max(1, frame.limits.ping_seconds) * 1000);
   step.s.frameBytes = frame.limits.frame_bytes;
   step.s.signalBytes = frame.limits.signal_bytes;
   step.s.line = { at: "open", liveSince: null, pingAt: step.env.now + step.s.pingMs, pongBy: null };
   useOutbox(step, frame.outbox);
+  refuseTooLarge(step);
   for (const key of step.s.subs.keys()) ask(step, key);
   flush(step);
   checkLive(step);

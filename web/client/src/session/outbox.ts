@@ -7,7 +7,8 @@ import { backoffMs } from "../backoff.js";
 import { Code } from "../codes.js";
 import { faultOfWire, localFault, type Fault } from "../errors.js";
 import type { Accepted, Rejected } from "../frames.js";
-import { ANSWER_MS, ANSWER_WINDOW, MOVES_MAX, WAITING_MAX } from "../limits.js";
+import { ANSWER_MS, ANSWER_WINDOW, ENVELOPE_BYTES, MOVES_MAX, WAITING_MAX } from "../limits.js";
+import { bytesOf, tooLarge } from "../size.js";
 import { isShown } from "./overlay.js";
 import type { Answer, Command, Input, Kept, Optimistic } from "./state.js";
 import { mapCommands, putOutbox, subKey, type Step } from "./step.js";
@@ -152,6 +153,17 @@ export function useOutbox(step: Step, id: string): void {
   if (outbox.id === id || id === "") return;
   abandonTransmitted(step);
   putOutbox(step, { id, spent: false, ...renumber(step.s.outbox.commands.filter(isUnanswered), 1) });
+}
+
+/** This line carries less than the one that they were meant for: sent, they would end it, again and again. */
+export function refuseTooLarge(step: Step): void {
+  const room = step.s.frameBytes - ENVELOPE_BYTES;
+  const isLarge = (it: Command): boolean => isUnanswered(it) && bytesOf(JSON.stringify(it.command)) > room;
+  for (const command of step.s.outbox.commands.filter(isLarge)) {
+    const fault = tooLarge("command", room);
+    const message = `${fault.message} An earlier copy may have been carried out; look at the view.`;
+    drop(step, command, command.sends === 0 ? fault : localFault("unknown_outcome", message, "stop"));
+  }
 }
 
 /** Takes over the outbox that this tab found or was given; what was sent in this page so far follows after it. */

@@ -4,6 +4,7 @@ mod fixtures;
 mod line;
 mod lists;
 mod outbox;
+mod polls;
 mod subs;
 
 use std::{fmt::Write, sync::Arc, time::Duration};
@@ -169,6 +170,7 @@ impl Script {
                 Effect::View { view, reset, .. } => {
                     writeln!(text, "view {} at {}{}", view.view, view.position.seq, if *reset { " reset" } else { "" })
                 }
+                Effect::Read { read, .. } => writeln!(text, "read {read}"),
                 Effect::Rows { view, .. } => writeln!(text, "rows {view}"),
                 Effect::Events { events, through_seq, .. } => {
                     let seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
