@@ -1,5 +1,6 @@
 import { Code, DormouseError } from "@dormouse/client";
 import { describe, expect, it } from "vitest";
+import { calm, GRACE_MS } from "./useCalm";
 import { passed, tone } from "./useLine";
 import { caughtUp, offline, refused, UNKNOWN } from "./words";
 
@@ -43,6 +44,17 @@ describe("what passed", () => {
 });
 
 describe("the badge", () => {
+  it("stands over a gap that nobody would notice, unless they made it or it lasts", () => {
+    const live = { shown: "live", lostAt: null } as const;
+    const lost = calm(live, "offline", true, 100);
+    expect(lost).toEqual({ shown: "live", lostAt: 100 });
+    const back = calm(lost, "connecting", true, 99 + GRACE_MS);
+    expect([back.shown, calm(back, "live", false, 99 + GRACE_MS)]).toEqual(["live", live]);
+    expect(calm(back, "replaying", true, 100 + GRACE_MS)).toEqual({ shown: "replaying", lostAt: null });
+    expect(calm(lost, "offline", false, 200), "something worse is known").toEqual({ shown: "offline", lostAt: null });
+    expect(calm({ shown: "connecting", lostAt: null }, "offline", true, 100).shown).toBe("offline");
+  });
+
   it("shows the status as it is, and a closed line as a lost one", () => {
     expect((["connecting", "live", "replaying", "offline", "closed"] as const).map(tone)).toEqual([
       "connecting",

@@ -4,6 +4,7 @@ import type { AnyRoom, LineStatus, ResumedNote } from "../sdk";
 import type { Tone } from "../ui/Status";
 import { place } from "../ui/position";
 import { recall, remember } from "../ui/memory";
+import { useCalm } from "./useCalm";
 import { caughtUp } from "./words";
 
 /** The catch-up line is read and then in the way. */
@@ -23,7 +24,7 @@ export const tone = (status: LineStatus): Tone => (status === "closed" ? "offlin
  * `remembered` names the place where the newest seq is kept between visits.
  */
 export function useLine(room: AnyRoom, own: ReadonlySet<number>, remembered?: string): Line {
-  const now = tone(room.status);
+  const now = useCalm(tone(room.status));
   const heardAt = useHeardAt(now);
   const note = useCatchUp(now, room, own, remembered);
   return { tone: now, heardAt, note };
@@ -44,10 +45,15 @@ function useHeardAt(now: Tone): number {
 function useCatchUp(now: Tone, { resumed, position }: AnyRoom, own: ReadonlySet<number>, remembered?: string): string {
   const [since, setSince] = useState<{ from: number; to: number; reset: boolean }>();
   const seen = useRef<ResumedNote | null>(null);
+  const away = useRef(true);
 
   useEffect(() => {
+    if (now !== "live") away.current = true;
     if (now !== "live" || !resumed || seen.current === resumed) return;
     seen.current = resumed;
+    // Whoever was not seen to be away has nothing to be told.
+    if (!away.current) return;
+    away.current = false;
     setSince(passed(resumed, remembered && recall(remembered)));
   }, [now, resumed, remembered]);
 

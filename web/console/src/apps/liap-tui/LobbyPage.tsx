@@ -3,6 +3,7 @@ import { useList } from "@dormouse/react";
 import { type FormEvent, useEffect, useId, useState } from "react";
 import type { LiapTuiConfig } from "../../generated/liap-tui";
 import { usePrincipal } from "../../live/useClient";
+import { useCalm } from "../../live/useCalm";
 import { tone } from "../../live/useLine";
 import { refused } from "../../live/words";
 import { parseCode } from "../../pages/home/rooms";
@@ -26,6 +27,7 @@ const NAME_MAX = 50;
 
 export default function LobbyPage() {
   const { rows, status } = useList(KIND);
+  const shown = useCalm(tone(status));
   const mine = useList(KIND, { mine: true });
   const [learning, setLearning] = useState(false);
   useEffect(() => {
@@ -34,7 +36,7 @@ export default function LobbyPage() {
   return (
     <>
       <TopBar title="Liap Tui" parent>
-        <Status tone={tone(status)} />
+        <Status tone={shown} />
       </TopBar>
       <main className="lobby">
         <div className="lobby__head">

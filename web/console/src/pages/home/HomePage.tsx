@@ -3,6 +3,7 @@ import { useStatus } from "@dormouse/react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { APPS, iconOf } from "../../apps";
 import { usePrincipal } from "../../live/useClient";
+import { useCalm } from "../../live/useCalm";
 import { tone } from "../../live/useLine";
 import { Link } from "../../router";
 import type { HostInfo, Row, Stats } from "../../sdk";
@@ -31,7 +32,7 @@ type Asking = "start" | "join" | "name" | undefined;
 export default function HomePage() {
   const session = useSession();
   const { client } = session;
-  const status = useStatus();
+  const status = useCalm(tone(useStatus()));
   const me = usePrincipal();
   const [kind, setKind] = useState<string>();
   const [asking, setAsking] = useState<Asking>();
@@ -46,7 +47,7 @@ export default function HomePage() {
   return (
     <>
       <TopBar title="Rooms">
-        <Status tone={tone(status)} spoken />
+        <Status tone={status} spoken />
         {me && <Me id={me.id} name={session.name ?? me.name} onPress={() => setAsking("name")} />}
       </TopBar>
       <main className="home">
