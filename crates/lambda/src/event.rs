@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// An event that is none of those that this host takes.
-    #[error("this is no event of a WebSocket API, of an HTTP API of version 2.0, of a queue, or of our own")]
+    #[error(
+        "this is no event of a WebSocket API, of an HTTP API of version 2.0, of a queue, of a stream, or of our own"
+    )]
     Bad,
     /// It could not be done. Whatever was done may be done again.
     #[error("{0}")]
@@ -29,7 +31,22 @@ pub(crate) enum Event {
     Socket(Box<SocketEvent>),
     Http(Box<HttpEvent>),
     Messages(Vec<Message>),
+    Stream(Vec<Record>),
     Own(Own),
+}
+
+/// Of a stream.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) dynamodb: Change,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Change {
+    #[serde(default)]
+    pub(crate) new_image: Option<Value>,
+    pub(crate) sequence_number: String,
 }
 
 /// What a schedule or a state machine sends: the input is ours to choose.
@@ -161,6 +178,8 @@ impl Event {
             serde_json::from_value(event).map(Event::Http)
         } else if event["Records"][0]["eventSource"] == "aws:sqs" {
             serde_json::from_value(event["Records"].take()).map(Event::Messages)
+        } else if event["Records"][0]["eventSource"] == "aws:dynamodb" {
+            serde_json::from_value(event["Records"].take()).map(Event::Stream)
         } else if event["dormouse"].is_string() {
             serde_json::from_value(event).map(Event::Own)
         } else {

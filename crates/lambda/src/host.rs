@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::Router;
-use dormouse_core::{Address, Kind, frame::As};
+use dormouse_core::{Address, Kind, frame::As, limits::PUSHES_AT_ONCE};
 use dormouse_engine::{
     Engine, Store,
     http::{Aliases, Api, router_with},
@@ -15,12 +15,14 @@ use dormouse_engine::{
     world::World,
 };
 use dormouse_journal::StoreError;
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::{
     connections::{Connections, Watching},
     crowd::{Crowd, Movement},
     event::{Event, EventError, Own},
+    follower::Follower,
     queue::Queue,
     sender::Sender,
 };
@@ -57,6 +59,8 @@ pub struct Parts {
     pub sender: Arc<dyn Sender>,
     /// What is to be done later; every environment takes from it.
     pub queue: Arc<dyn Queue>,
+    /// What makes the journal's stream part of the index.
+    pub follower: Arc<dyn Follower>,
     /// Who performs tasks, beside the worker of `send` that each host has.
     pub workers: Vec<Arc<dyn Worker>>,
 }
@@ -68,6 +72,7 @@ pub struct Host {
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) router: Router,
     pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) follower: Arc<dyn Follower>,
     /// Actors that a sweep found due and that cannot be woken while this environment lives.
     stuck: Mutex<BTreeSet<Address>>,
     /// What is done at the same time ends one after the other.
@@ -85,8 +90,17 @@ impl Host {
         let connections = AtomicUsize::new(0);
         let api = Arc::new(Api { engine, identity, admission, origins, app, aliases, connect_url, connections });
         let router = router_with(api.clone(), parts.pages);
-        let (sender, queue) = (parts.sender, parts.queue);
-        Self { api, crowd, sender, router, queue, stuck: Mutex::default(), ending: tokio::sync::Mutex::default() }
+        let (sender, queue, follower) = (parts.sender, parts.queue, parts.follower);
+        Self {
+            api,
+            crowd,
+            sender,
+            router,
+            queue,
+            follower,
+            stuck: Mutex::default(),
+            ending: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Answer one event, when all that it caused has been sent.
@@ -98,6 +112,7 @@ impl Host {
             Event::Socket(event) => Ok(self.socket(&event).await.value()),
             Event::Http(event) => Ok(self.http(*event).await.value()),
             Event::Messages(messages) => Ok(self.take_messages(&messages).await),
+            Event::Stream(records) => Ok(self.follow(&records).await),
             Event::Own(Own::Sweep) => self.sweep().await,
             Event::Own(Own::Redrive) => self.redrive().await,
             Event::Own(Own::Turn { actor, cursor }) => self.turn(&actor, cursor).await,
@@ -117,9 +132,7 @@ impl Host {
             let ended = self.end_subscriptions().await;
             let gone = self.crowd.lines.flush(&*self.sender).await;
             self.defer(&moved).await;
-            for connection in &gone {
-                self.left(connection).await;
-            }
+            self.all_left(&gone).await;
             if !ended && gone.is_empty() {
                 return;
             }
@@ -164,25 +177,43 @@ impl Host {
 
     /// A connection is gone: whatever is known of it goes.
     pub(crate) async fn left(&self, connection: &str) {
-        self.crowd.lines.end(connection);
-        let now = self.api.engine.world().now();
+        self.all_left(&[connection.into()]).await;
+    }
+
+    /// Of a crowd that is gone those who stay hear once.
+    async fn all_left(&self, gone: &[Arc<str>]) {
+        gone.iter().for_each(|connection| self.crowd.lines.end(connection));
+        let leaving: Vec<_> = gone.iter().map(|connection| self.leaves(connection)).collect();
+        let left: Vec<_> = stream::iter(leaving).buffer_unordered(PUSHES_AT_ONCE).collect().await;
+        for address in left.into_iter().flatten().collect::<BTreeSet<_>>() {
+            self.announce(&address);
+        }
+    }
+
+    /// Whose viewers are to hear of it.
+    async fn leaves(&self, connection: &str) -> Vec<Address> {
+        let now = self.now();
         // First, so that a subscription that is on its way finds that it is too late.
         if let Err(error) = self.crowd.connections.close(connection).await {
             self.unreachable(&error);
         }
-        match self.crowd.connections.of_connection(connection, now).await {
-            Ok(rows) => {
-                for row in &rows {
-                    self.take_away(row).await;
-                }
+        let rows = self.crowd.connections.of_connection(connection, now).await;
+        let mut left = vec![];
+        for row in rows.inspect_err(|error| self.unreachable(error)).unwrap_or_default() {
+            match self.goes(&row).await {
+                Ok(true) => left.push(row.address),
+                Ok(false) => {}
+                Err(error) => self.unreachable(&error),
             }
-            Err(error) => self.unreachable(&error),
         }
+        left
     }
 
     pub(crate) async fn take_away(&self, row: &Watching) {
-        if let Err(error) = self.goes(row).await {
-            self.unreachable(&error);
+        match self.goes(row).await {
+            Ok(true) => self.announce(&row.address),
+            Ok(false) => {}
+            Err(error) => self.unreachable(&error),
         }
     }
 

@@ -12,10 +12,12 @@ use dormouse_core::{
     frame::As,
     limits::{GATEWAY_MESSAGE_BYTES_MAX, QUEUE_HIDES, QUEUE_RECEIVES_MAX},
 };
-use dormouse_journal::StoreError;
+use dormouse_journal::{ReadError, StoreError};
+use serde_json::Value;
 
 use crate::{
     connections::{Connected, Connections, Pushed, Watched, Watching},
+    follower::{Follower, Told, Unread},
     queue::{Deferred, Queue},
     sender::{Info, SendError, Sender},
 };
@@ -284,5 +286,69 @@ impl Queue for MemoryQueue {
             messages.put(what, Time(0));
         }
         Ok(count)
+    }
+}
+
+/// The follower of a store in memory, whose index changes with each run: there is nothing to absorb. An image is a [`Told`] as JSON.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryFollower(Arc<Mutex<Followed>>);
+
+#[derive(Debug, Default)]
+struct Followed {
+    absorbed: Vec<Told>,
+    damaged: BTreeSet<Address>,
+    is_unavailable: bool,
+}
+
+impl MemoryFollower {
+    fn followed(&self) -> MutexGuard<'_, Followed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was absorbed since the last call.
+    pub fn absorbed(&self) -> Vec<Told> {
+        std::mem::take(&mut self.followed().absorbed)
+    }
+
+    /// Whether the images and the history of this actor do not read.
+    pub fn set_damaged(&self, actor: &Address, damaged: bool) {
+        let mut followed = self.followed();
+        if damaged {
+            followed.damaged.insert(actor.clone());
+        } else {
+            followed.damaged.remove(actor);
+        }
+    }
+
+    /// Whether the index cannot be written.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.followed().is_unavailable = unavailable;
+    }
+}
+
+#[async_trait]
+impl Follower for MemoryFollower {
+    fn read(&self, image: &Value) -> Result<Told, Unread> {
+        let actor = serde_json::from_value(image["actor"].clone()).ok();
+        let of = actor.zip(image["after"].as_u64());
+        serde_json::from_value(image.clone()).map_err(|error| Unread { of, why: error.to_string() })
+    }
+
+    async fn absorb(&self, actor: &Address, images: &[&Value]) -> Result<(), ReadError> {
+        self.catch_up(actor).await?;
+        let told = images.iter().filter_map(|image| self.read(image).ok());
+        self.followed().absorbed.extend(told);
+        Ok(())
+    }
+
+    async fn catch_up(&self, actor: &Address) -> Result<(), ReadError> {
+        let followed = self.followed();
+        if followed.damaged.contains(actor) {
+            return Err(ReadError::Damaged(actor.clone(), "it was said to be damaged".to_owned()));
+        }
+        if followed.is_unavailable {
+            return Err(StoreError::Unavailable("it was said to be away".into()).into());
+        }
+        Ok(())
     }
 }

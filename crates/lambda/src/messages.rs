@@ -42,7 +42,7 @@ impl Host {
                 // Of every delivery but this one nobody knows the end: the process may have died of the task.
                 self.perform(actor, opened, attempt.saturating_add(message.count().saturating_sub(1))).await
             }
-            Deferred::Repair { .. } => Err(Code::NotFound.into()),
+            Deferred::Repair { actor, after } => self.repair(actor, *after).await,
         };
         match done {
             Ok(()) => true,

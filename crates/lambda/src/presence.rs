@@ -23,8 +23,8 @@ impl Host {
         Ok(())
     }
 
-    /// Somebody ceases to watch. Its row goes.
-    pub(crate) async fn goes(&self, row: &Watching) -> Result<(), StoreError> {
+    /// Somebody ceases to watch. Its row goes; returns whether it was the last one of its principal.
+    pub(crate) async fn goes(&self, row: &Watching) -> Result<bool, StoreError> {
         let rows = self.rows_of(&row.address, &row.viewer).await?;
         let left = rows.iter().find(|other| !is_same(other, row));
         let stimulus = match left {
@@ -33,10 +33,7 @@ impl Host {
         };
         self.say(&row.address, stimulus).await;
         self.crowd.connections.unwatch(&row.address, &row.connection, row.of).await?;
-        if left.is_none() {
-            self.announce(&row.address);
-        }
-        Ok(())
+        Ok(left.is_none())
     }
 
     async fn rows_of(&self, address: &Address, who: &Viewer) -> Result<Vec<Watching>, StoreError> {
@@ -53,7 +50,7 @@ impl Host {
     }
 
     /// Those who watch are told once it is known who they are.
-    fn announce(&self, address: &Address) {
+    pub(crate) fn announce(&self, address: &Address) {
         // Lost if the actor is busy, like on any host.
         let _ = self.api.engine.announce(address);
     }

@@ -222,8 +222,9 @@ impl Talk<'_> {
         let address = Address::in_tenant(&self.connected.session.tenant, actor).map_err(|_| Code::BadName)?;
         let rows = self.host.crowd.rows(&address).await.map_err(|error| unavailable(&error))?;
         let is_it = |row: &Watching| row.connection == self.connected.connection && row.of == of;
-        if let Some(row) = rows.into_iter().find(is_it) {
-            self.host.goes(&row).await.map_err(|error| unavailable(&error))?;
+        let Some(row) = rows.into_iter().find(is_it) else { return Ok(()) };
+        if self.host.goes(&row).await.map_err(|error| unavailable(&error))? {
+            self.host.announce(&row.address);
         }
         Ok(())
     }

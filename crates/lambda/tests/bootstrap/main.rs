@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use common::{Client, Cloud, http};
 use dormouse_engine::{Store, world::System};
 use dormouse_journal::{LocalHints, MemoryStore};
-use dormouse_lambda::{Host, MemoryQueue, bootstrap};
+use dormouse_lambda::{Host, MemoryFollower, MemoryQueue, bootstrap};
 use remote::Remote;
 use runtime_api::Environment;
 use serde_json::{Value, json};
@@ -55,7 +55,15 @@ fn host(shared: &str) -> Host {
     let remote = Arc::new(Remote(shared.to_owned()));
     let (index, hints) = (Arc::new(MemoryStore::new()), Arc::new(LocalHints::default()));
     let store = Store { journal: remote.clone(), index, hints };
-    Host::new(common::parts(store, Arc::new(System), remote.clone(), remote, Arc::new(MemoryQueue::default()), vec![]))
+    Host::new(common::parts(
+        store,
+        Arc::new(System),
+        remote.clone(),
+        remote,
+        Arc::new(MemoryQueue::default()),
+        MemoryFollower::default(),
+        vec![],
+    ))
 }
 
 /// What the environments share, a room, and somebody who watches it.

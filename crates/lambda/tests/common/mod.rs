@@ -17,7 +17,9 @@ use dormouse_engine::{
     world::{System, World},
 };
 use dormouse_journal::{Journal, LocalHints, MemoryStore};
-use dormouse_lambda::{Connections, Host, MemoryConnections, MemoryQueue, MemorySender, Parts, Queue, Sender};
+use dormouse_lambda::{
+    Connections, Host, MemoryConnections, MemoryFollower, MemoryQueue, MemorySender, Parts, Queue, Sender,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -133,6 +135,7 @@ pub fn parts(
     connections: Arc<dyn Connections>,
     sender: Arc<dyn Sender>,
     queue: Arc<dyn Queue>,
+    follower: MemoryFollower,
     workers: Vec<Arc<dyn Worker>>,
 ) -> Parts {
     let verifiers = vec![Verifier::from_secret(OPERATORS_KEY).unwrap()];
@@ -153,6 +156,7 @@ pub fn parts(
         connections,
         sender,
         queue,
+        follower: Arc::new(follower),
         workers,
     }
 }
@@ -164,6 +168,7 @@ pub struct Cloud {
     pub rows: MemoryConnections,
     pub gateway: MemorySender,
     pub queue: MemoryQueue,
+    pub follower: MemoryFollower,
     pub world: Arc<dyn World>,
     pub workers: Vec<Arc<dyn Worker>>,
 }
@@ -175,6 +180,7 @@ impl Default for Cloud {
             rows: MemoryConnections::default(),
             gateway: MemorySender::default(),
             queue: MemoryQueue::default(),
+            follower: MemoryFollower::default(),
             world: Arc::new(System),
             workers: vec![],
         }
@@ -204,7 +210,15 @@ impl Cloud {
         queue: Arc<dyn Queue>,
     ) -> Host {
         let store = Store { journal, index: Arc::new(self.store.clone()), hints: Arc::new(LocalHints::default()) };
-        Host::new(parts(store, self.world.clone(), connections, sender, queue, self.workers.clone()))
+        Host::new(parts(
+            store,
+            self.world.clone(),
+            connections,
+            sender,
+            queue,
+            self.follower.clone(),
+            self.workers.clone(),
+        ))
     }
 
     /// A guest of this name; the token.
