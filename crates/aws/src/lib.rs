@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `Connections` | one table of DynamoDB | `connections.rs`, its rows in `rows.rs` |
 //! | `Sender` | API Gateway's management API | `sender.rs` |
+//! | `Queue` | SQS, and EventBridge Scheduler for what is far away | `queue.rs` |
 //!
 //! [`Clients`] makes what they call with, from the environment. Absent: rules, events and their answers (the host's), the journal (a crate of its own).
 
@@ -11,6 +12,8 @@ mod calls;
 mod clients;
 mod connections;
 mod failure;
+mod queue;
+mod queues;
 mod rows;
 mod sender;
 mod table;
@@ -18,5 +21,7 @@ mod table;
 pub use calls::Usage;
 pub use clients::{Clients, NoRegion};
 pub use connections::DynamoConnections;
+pub use queue::SqsQueue;
+pub use queues::Queues;
 pub use sender::GatewaySender;
 pub use table::Table;

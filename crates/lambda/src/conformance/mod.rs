@@ -6,12 +6,20 @@
 #![expect(clippy::unwrap_used, reason = "a suite is a test")]
 
 mod connections;
+mod queue;
 mod sender;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use dormouse_core::Time;
 
-use crate::{connections::Connections, sender::Sender};
+use crate::{
+    connections::Connections,
+    queue::{Deferred, Queue},
+    sender::Sender,
+};
 
 macro_rules! run_cases {
     ($seam:literal, $make:ident, [$($module:ident :: $case:ident),+ $(,)?]) => {{
@@ -83,6 +91,44 @@ pub async fn sender_suite<G: Gateway>(make: impl AsyncFn() -> G) -> usize {
             sender::one_byte_more_is_refused_and_the_connection_stays,
             sender::a_connection_that_is_gone_says_so,
             sender::to_disconnect_ends_it_and_may_be_done_twice,
+        ]
+    )
+}
+
+/// A queue and somebody who receives from it, for the suite of its seam.
+#[async_trait]
+pub trait QueueStage: Send + Sync {
+    /// The queue.
+    fn queue(&self) -> &dyn Queue;
+    /// What time it is, by the queue's clock.
+    fn now(&self) -> Time;
+    /// For how long it hides what it handed out.
+    fn hidden(&self) -> Duration;
+    /// How often it hands something out that is not done.
+    fn receives(&self) -> u32;
+    /// The next thing that comes within this time, which is then done.
+    async fn next(&self, within: Duration) -> Option<Deferred>;
+    /// The next thing that comes within this time, which is then not done.
+    async fn leave(&self, within: Duration) -> Option<Deferred>;
+}
+
+/// Run every case of the queue seam; `make` gives an empty queue each time. Returns the number of cases.
+///
+/// # Panics
+/// If the queue breaks the contract.
+pub async fn queue_suite<Q: QueueStage>(make: impl AsyncFn() -> Q) -> usize {
+    run_cases!(
+        "queue",
+        make,
+        [
+            queue::whatever_is_put_comes_as_it_was,
+            queue::nothing_comes_before_its_time,
+            queue::a_time_that_has_passed_means_at_once,
+            queue::what_is_put_twice_comes,
+            queue::what_is_not_done_comes_again,
+            queue::what_is_never_done_becomes_a_dead_letter,
+            queue::a_dead_letter_stays_until_it_is_redriven,
+            queue::more_dead_letters_than_a_queue_hands_out_at_once_come_back,
         ]
     )
 }
