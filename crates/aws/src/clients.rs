@@ -10,12 +10,12 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 /// One attempt at a call: a hundred times what a slow one takes.
 const ATTEMPT_MAX: Duration = Duration::from_secs(3);
 /// To connect and to agree on keys. Within one region it takes milliseconds; a second attempt still fits into the patience of who waits.
-const CONNECT_MAX: Duration = Duration::from_secs(1);
+pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(1);
 
 /// Hands out clients that share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    config: SdkConfig,
+    pub(crate) config: SdkConfig,
 }
 
 /// Nothing says which region this is.

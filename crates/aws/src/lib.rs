@@ -6,12 +6,13 @@
 //! | `Sender` | API Gateway's management API | `sender.rs` |
 //! | `Queue` | SQS, and EventBridge Scheduler for what is far away | `queue.rs` |
 //!
-//! [`Clients`] makes what they call with, from the environment. Absent: rules, events and their answers (the host's), the journal (a crate of its own).
+//! [`Clients`] makes what they call with, from the environment, and the objects that the journal keeps its large snapshots in (`objects.rs`). Absent: rules, events and their answers (the host's), the journal (a crate of its own).
 
 mod calls;
 mod clients;
 mod connections;
 mod failure;
+mod objects;
 mod queue;
 mod queues;
 mod rows;
