@@ -28,10 +28,12 @@ mod read;
 mod snapshots;
 mod store;
 mod tables;
+mod told;
 mod usage;
 
 pub use heads::{CONFIRMED_MAX, DELETE_AFTER};
 pub use items::Item;
 pub use store::{Clock, DynamoStore};
 pub use tables::Tables;
+pub use told::{Told, Untold, item_from_json};
 pub use usage::Usage;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use dormouse_core::{Summary, Time, record::Opened};
-use dormouse_journal::{Filter, Index, IndexChange, Journal, MemoryStore, Run, conformance::sample::Writer};
+use dormouse_journal::{Filter, Index, IndexChange, Journal, MemoryStore, ReadError, Run, conformance::sample::Writer};
 use dormouse_journal_dynamodb::{DynamoStore, Item};
 use futures_util::future::join_all;
 use object_store::memory::InMemory;
@@ -162,8 +162,18 @@ async fn a_damaged_record_stops_its_actor_alone(emulator: Emulator) {
     let error = hosts[0].absorb(&images).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("main/todo/b"), "{source}");
-    let there: Vec<String> = hosts[0].sweep(None, 9).await.unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(there, ["main/todo/a", "main/todo/c"]);
+    let there = async || hosts[0].sweep(None, 9).await.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(there().await, ["main/todo/a", "main/todo/c"]);
+    let failed = hosts[1].absorb_each(&images).await.unwrap();
+    assert_eq!(failed.keys().collect::<Vec<_>>(), [&damaged]);
+    assert!(
+        matches!(failed[&damaged], ReadError::Damaged(ref address, _) if *address == runs[1].address),
+        "{failed:?}"
+    );
+    // The record was damaged on its way: the journal is whole.
+    hosts[1].catch_up(&runs[1].address).await.unwrap();
+    assert_eq!(there().await, ["main/todo/a", "main/todo/b", "main/todo/c"]);
+    hosts[1].catch_up(&"main/todo/nobody".parse().unwrap()).await.unwrap();
 }
 
 async fn a_fence_moves_the_row(emulator: Emulator) {

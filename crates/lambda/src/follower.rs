@@ -1,8 +1,10 @@
 //! The follower seam: what makes the stream of a table of runs part of the index.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use dormouse_core::Address;
-use dormouse_journal::ReadError;
+use dormouse_journal::{ReadError, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,11 +45,12 @@ pub trait Follower: Send + Sync + 'static {
     /// [`Unread`]
     fn read(&self, image: &Value) -> Result<Told, Unread>;
 
-    /// Bring an actor's row up to these images, all of which are its own and read.
+    /// Bring rows up to these images, all of which read. Returns the actors of which that was not possible, and why: of one that is damaged no retry
+    /// helps.
     ///
     /// # Errors
-    /// [`ReadError`]: if the actor is damaged, no retry helps.
-    async fn absorb(&self, actor: &Address, images: &[&Value]) -> Result<(), ReadError>;
+    /// [`StoreError`]: nobody knows of which.
+    async fn absorb(&self, images: &[&Value]) -> Result<BTreeMap<Address, ReadError>, StoreError>;
 
     /// Bring an actor's row up to the journal.
     ///

@@ -1,8 +1,9 @@
-//! The Lambda host: what API Gateway sends, into the engine that every host shares.
+//! The Lambda host: what API Gateway, a queue, a stream, a schedule and a state machine send, into the engine that every host shares.
 //!
 //! One [`Host`] for each environment, which takes one event at a time and ends each when everything that it caused has left. What the host keeps
-//! between two of them is a cache. Connections are rows ([`Connections`]) and a way out ([`Sender`]), both behind traits: the gateway holds the
-//! sockets. Absent: rules, any backend's name, the AWS SDK, event streams and lists that are followed, wakes by queue.
+//! between two of them is a cache. Connections are rows ([`Connections`]) and a way out ([`Sender`]): the gateway holds the sockets. What is to be done
+//! later goes into a [`Queue`], and a [`Follower`] makes the journal's stream part of the index. All four are behind traits. Absent: rules, any backend's
+//! name, the AWS SDK, event streams and lists that are followed.
 
 pub mod bootstrap;
 #[cfg(feature = "conformance")]

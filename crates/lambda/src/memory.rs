@@ -326,6 +326,17 @@ impl MemoryFollower {
     }
 }
 
+impl Followed {
+    fn check_available(&self) -> Result<(), StoreError> {
+        if self.is_unavailable { Err(StoreError::Unavailable("it was said to be away".into())) } else { Ok(()) }
+    }
+
+    fn check_whole(&self, actor: &Address) -> Result<(), ReadError> {
+        let damaged = || ReadError::Damaged(actor.clone(), "it was said to be damaged".to_owned());
+        if self.damaged.contains(actor) { Err(damaged()) } else { Ok(()) }
+    }
+}
+
 #[async_trait]
 impl Follower for MemoryFollower {
     fn read(&self, image: &Value) -> Result<Told, Unread> {
@@ -334,21 +345,22 @@ impl Follower for MemoryFollower {
         serde_json::from_value(image.clone()).map_err(|error| Unread { of, why: error.to_string() })
     }
 
-    async fn absorb(&self, actor: &Address, images: &[&Value]) -> Result<(), ReadError> {
-        self.catch_up(actor).await?;
-        let told = images.iter().filter_map(|image| self.read(image).ok());
-        self.followed().absorbed.extend(told);
-        Ok(())
+    async fn absorb(&self, images: &[&Value]) -> Result<BTreeMap<Address, ReadError>, StoreError> {
+        let mut followed = self.followed();
+        followed.check_available()?;
+        let mut failed = BTreeMap::new();
+        for told in images.iter().filter_map(|image| self.read(image).ok()) {
+            match followed.check_whole(&told.actor) {
+                Ok(()) => followed.absorbed.push(told),
+                Err(error) => drop(failed.insert(told.actor, error)),
+            }
+        }
+        Ok(failed)
     }
 
     async fn catch_up(&self, actor: &Address) -> Result<(), ReadError> {
         let followed = self.followed();
-        if followed.damaged.contains(actor) {
-            return Err(ReadError::Damaged(actor.clone(), "it was said to be damaged".to_owned()));
-        }
-        if followed.is_unavailable {
-            return Err(StoreError::Unavailable("it was said to be away".into()).into());
-        }
-        Ok(())
+        followed.check_available()?;
+        followed.check_whole(actor)
     }
 }

@@ -23,8 +23,8 @@ use crate::{
 struct News<'a> {
     told: Vec<Told>,
     images: Vec<&'a Value>,
-    /// Why some of it does not read.
-    unread: Option<String>,
+    /// Why the index has not followed.
+    failed: Option<ReadError>,
     /// The commit before all of it.
     after: u64,
     /// The first of its records, by which a batch is delivered again.
@@ -44,11 +44,13 @@ impl Host {
                     news.images.push(image);
                 }
                 Err(Unread { of: Some((actor, after)), why }) => {
-                    News::of(&mut actors, (&actor, after), record).unread = Some(why);
+                    let news = News::of(&mut actors, (&actor, after), record);
+                    news.failed = Some(ReadError::Damaged(actor, why));
                 }
                 Err(Unread { of: None, why }) => tracing::error!(why, "a record of the stream names no actor"),
             }
         }
+        self.absorb(&mut actors).await;
         let following: Vec<_> = actors.iter().map(|(actor, news)| self.follow_actor(actor, news)).collect();
         let failed = stream::iter(following).buffer_unordered(TASKS_AT_ONCE).filter_map(std::future::ready);
         let failed: Vec<Value> = failed.map(|first| json!({ "itemIdentifier": first })).collect().await;
@@ -57,11 +59,11 @@ impl Host {
 
     /// The first of its records if nobody could take it.
     async fn follow_actor<'a>(&self, actor: &Address, news: &News<'a>) -> Option<&'a str> {
-        let taken = match self.absorb(actor, news).await {
-            Ok(()) => self.repair_what_is_above(actor, news).await,
-            Err(ReadError::Damaged(_, why)) => self.queue.bury(&repair(actor, news.after), &why).await,
-            Err(ReadError::Store(error)) => {
-                tracing::warn!(%actor, error = &error as &dyn std::error::Error, "the index will follow later");
+        let taken = match &news.failed {
+            None => self.repair_what_is_above(actor, news).await,
+            Some(ReadError::Damaged(_, why)) => self.queue.bury(&repair(actor, news.after), why).await,
+            Some(ReadError::Store(error)) => {
+                tracing::warn!(%actor, %error, "the index will follow later");
                 self.queue.put(&repair(actor, news.after), self.now().after(TASK_UNASKED)).await
             }
         };
@@ -69,11 +71,22 @@ impl Host {
         untaken.is_err().then_some(news.first)
     }
 
-    async fn absorb(&self, actor: &Address, news: &News<'_>) -> Result<(), ReadError> {
-        match &news.unread {
-            // Of what else there is in the journal a repair sees.
-            Some(why) => Err(ReadError::Damaged(actor.clone(), why.clone())),
-            None => self.follower.absorb(actor, &news.images).await,
+    /// Of an actor of which something does not read, a repair sees what there is in the journal.
+    async fn absorb(&self, actors: &mut BTreeMap<Address, News<'_>>) {
+        let readable = actors.values().filter(|news| news.failed.is_none());
+        let images: Vec<&Value> = readable.flat_map(|news| news.images.iter().copied()).collect();
+        match self.follower.absorb(&images).await {
+            Ok(mut failed) => {
+                for (actor, news) in actors {
+                    news.failed = news.failed.take().or_else(|| failed.remove(actor));
+                }
+            }
+            Err(error) => {
+                let why = error.to_string();
+                for news in actors.values_mut().filter(|news| news.failed.is_none()) {
+                    news.failed = Some(StoreError::Unavailable(why.clone().into()).into());
+                }
+            }
         }
     }
 
@@ -103,7 +116,7 @@ impl<'a> News<'a> {
         record: &'a Record,
     ) -> &'b mut Self {
         let first = &*record.dynamodb.sequence_number;
-        let new = Self { told: vec![], images: vec![], unread: None, after, first };
+        let new = Self { told: vec![], images: vec![], failed: None, after, first };
         let news = actors.entry(actor.clone()).or_insert(new);
         news.after = news.after.min(after);
         news

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     types::{Delete, Put, TransactWriteItem},
 };
 use dormouse_core::{Address, Time, limits, position::Position};
-use dormouse_journal::{IndexChange, Row, StoreError, index::activity_bucket};
+use dormouse_journal::{IndexChange, ReadError, Row, StoreError, index::activity_bucket};
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
@@ -44,22 +44,56 @@ impl DynamoStore {
     /// # Errors
     /// [`StoreError`]; what was done stays, and the same items may be absorbed again.
     pub async fn absorb(&self, images: &[Item]) -> Result<(), StoreError> {
+        match self.absorb_all(images).await?.into_values().next_back() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, and which actors' rows could not be brought up, and why: of one that is damaged no retry helps.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what is not of one actor; the same items may be absorbed again.
+    pub async fn absorb_each(&self, images: &[Item]) -> Result<BTreeMap<String, ReadError>, StoreError> {
+        let failures = self.absorb_all(images).await?;
+        let told = |(actor, failure): (&str, Failure)| match (actor.parse(), failure) {
+            (Ok(address), failure) => (actor.to_owned(), failure.read(&address)),
+            (Err(_), failure) => (actor.to_owned(), StoreError::from(failure).into()),
+        };
+        Ok(failures.into_iter().map(told).collect())
+    }
+
+    /// Bring an actor's row up to its newest item.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn catch_up(&self, address: &Address) -> Result<(), ReadError> {
+        let newest = self.last(address, None, None).await.map_err(|failure| failure.read(address))?;
+        match self.absorb_each(newest.as_slice()).await?.into_values().next() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    async fn absorb_all<'a>(&self, images: &'a [Item]) -> Result<BTreeMap<&'a str, Failure>, StoreError> {
         let mut actors: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
         for image in images {
             actors.entry(text_in(image, "a").unwrap_or_default()).or_default().push(image);
         }
-        let absorbing: Vec<_> = actors.into_values().map(|images| self.absorb_actor(images).boxed()).collect();
-        let outcomes: Vec<Result<Bars, Failure>> = stream::iter(absorbing).buffer_unordered(AT_ONCE).collect().await;
-        let mut bars = Bars::new();
-        let mut failure = None;
-        for outcome in outcomes {
+        let absorbing =
+            actors.into_iter().map(|(actor, images)| self.absorb_actor(images).map(move |it| (actor, it)).boxed());
+        let absorbing: Vec<_> = absorbing.collect();
+        let outcomes: Vec<(&str, Result<Bars, Failure>)> =
+            stream::iter(absorbing).buffer_unordered(AT_ONCE).collect().await;
+        let (mut bars, mut failures) = (Bars::new(), BTreeMap::new());
+        for (actor, outcome) in outcomes {
             match outcome {
                 Ok(of_actor) => add(&mut bars, of_actor),
-                Err(error) => failure = Some(error),
+                Err(failure) => drop(failures.insert(actor, failure)),
             }
         }
         self.count_activity(bars).await?;
-        failure.map_or(Ok(()), |failure| Err(failure.into()))
+        Ok(failures)
     }
 
     async fn absorb_actor(&self, images: Vec<&Item>) -> Result<Bars, Failure> {
