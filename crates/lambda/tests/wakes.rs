@@ -194,6 +194,29 @@ async fn what_cannot_be_done_now_is_delivered_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_keeper_that_fails_leaves_a_message_of_the_wake_that_it_set() {
+    let cloud = Cloud::paused(vec![]);
+    let (host, faults) = with_faults(&cloud);
+    let works = cloud.works(&host).await;
+    cloud.order(&host, &works, tick(1_000, 3)).await;
+    let due = cloud.due();
+    let host = Arc::new(host);
+    let keeping = tokio::spawn({
+        let (host, event) = (host.clone(), messages(&due));
+        async move { host.handle(event).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    faults.fail(Fault::Unavailable);
+    let again = json!({ "batchItemFailures": [{ "itemIdentifier": due[0].id.to_string() }] });
+    // Whoever looked at the actor would wake it.
+    assert_eq!((keeping.await.unwrap(), cloud.commits(&works).await), (again, 2 + 1));
+    // What is delivered again is of the first wake, and comes much later.
+    cloud.carry_all(&[&cloud.environment()]).await;
+    let ticks = cloud.ticks(&works).await;
+    assert!(ticks.len() == 3 && apart(&ticks).iter().all(|apart| *apart < 3_000), "{ticks:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_environment_that_keeps_may_die_at_any_step() {
     let mut died = 0;
     for steps in 0.. {
