@@ -13,6 +13,7 @@ pub mod codes;
 pub mod dice;
 pub mod frame;
 pub mod hash;
+pub mod iam;
 pub mod limits;
 pub mod machine;
 pub mod outbox;
