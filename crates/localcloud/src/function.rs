@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{clock::Clock, environment::Environment, limits};
 
@@ -70,6 +70,22 @@ struct Pool {
     busy: Mutex<Vec<u32>>,
     room: Semaphore,
     started: AtomicU64,
+    invocations: AtomicU64,
+    busy_micros: AtomicU64,
+    init_micros: AtomicU64,
+}
+
+/// What a function took, as it is charged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FunctionUsage {
+    /// How often it was invoked.
+    pub invocations: u64,
+    /// How often an environment had to be started for it.
+    pub cold_starts: u64,
+    /// How long those took, together, until they asked for work.
+    pub init: Duration,
+    /// How long invocations took, together. Lambda charges this times the memory.
+    pub busy: Duration,
 }
 
 impl Function {
@@ -82,6 +98,9 @@ impl Function {
             busy: Mutex::default(),
             room: Semaphore::new(limits::ENVIRONMENTS_MAX),
             started: AtomicU64::new(0),
+            invocations: AtomicU64::new(0),
+            busy_micros: AtomicU64::new(0),
+            init_micros: AtomicU64::new(0),
         }))
     }
 
@@ -103,7 +122,10 @@ impl Function {
         };
         let pid = environment.pid();
         pool.busy().push(pid);
+        let began = Instant::now();
         let answer = environment.invoke(&pool.lambda, &pool.clock, payload).await;
+        pool.invocations.fetch_add(1, Ordering::Relaxed);
+        add(&pool.busy_micros, began);
         pool.busy().retain(|busy| *busy != pid);
         let answer = answer.ok_or(Failed::Died)?;
         pool.warm().push(environment);
@@ -113,6 +135,16 @@ impl Function {
     /// How many environments were started so far: each was a cold start.
     pub fn cold_starts(&self) -> u64 {
         self.0.started.load(Ordering::Relaxed)
+    }
+
+    /// What it took so far.
+    pub fn usage(&self) -> FunctionUsage {
+        FunctionUsage {
+            invocations: self.0.invocations.load(Ordering::Relaxed),
+            cold_starts: self.cold_starts(),
+            init: Duration::from_micros(self.0.init_micros.load(Ordering::Relaxed)),
+            busy: Duration::from_micros(self.0.busy_micros.load(Ordering::Relaxed)),
+        }
     }
 
     /// End every frozen environment, as Lambda does when it likes to. The next invocation is a cold start.
@@ -132,6 +164,11 @@ fn kill(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok())
 }
 
+/// The time since then.
+fn add(micros: &AtomicU64, began: Instant) {
+    micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
 impl Pool {
     fn take_warm(&self) -> Option<Environment> {
         self.warm().pop()
@@ -139,7 +176,10 @@ impl Pool {
 
     async fn start(&self) -> Result<Environment, Failed> {
         self.started.fetch_add(1, Ordering::Relaxed);
-        Environment::start(&self.lambda).await.map_err(Failed::Start)
+        let began = Instant::now();
+        let started = Environment::start(&self.lambda).await.map_err(Failed::Start);
+        add(&self.init_micros, began);
+        started
     }
 
     fn warm(&self) -> std::sync::MutexGuard<'_, Vec<Environment>> {

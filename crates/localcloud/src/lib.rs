@@ -14,9 +14,11 @@ pub mod emulator;
 mod environment;
 mod function;
 mod gateway;
+mod meter;
 mod sources;
 
 pub use clock::Clock;
-pub use function::{Failed, Function, Lambda};
+pub use function::{Failed, Function, FunctionUsage, Lambda};
 pub use gateway::{Gateway, Mischief};
+pub use meter::{Call, Calls, Meter};
 pub use sources::{Faults, Queue, Schedule, Stream};

@@ -45,7 +45,7 @@ pub const STREAM_ATTEMPTS: usize = 5;
 /// Messages of a queue that a function gets at once. Lambda's default for SQS.
 pub const QUEUE_BATCH_MAX: i32 = 10;
 
-/// Batches of a queue that are with a function at once. Lambda begins with five.
-pub const QUEUE_BATCHES_AT_ONCE: usize = 5;
+/// Batches of a queue that are with a function at once. Lambda begins with five and adds some every minute.
+pub const QUEUE_BATCHES_AT_ONCE: usize = 16;
 
 const _: () = assert!(INVOCATION_MAX.as_secs() > INTEGRATION_MAX.as_secs(), "who is slow is told so by the gateway");

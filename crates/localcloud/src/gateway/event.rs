@@ -58,7 +58,7 @@ impl Shared {
 
     pub(crate) fn connect_event(&self, line: &Line, headers: &HeaderMap, uri: &Uri) -> Bytes {
         let (first, all) = (of_headers(headers), of_query(uri));
-        bytes(&json!({
+        bytes(json!({
             "headers": first,
             "multiValueHeaders": first.iter().map(|(name, value)| (name.clone(), vec![value.clone()])).collect::<BTreeMap<_, _>>(),
             "queryStringParameters": (!all.is_empty()).then_some(&all),
@@ -72,14 +72,14 @@ impl Shared {
     pub(crate) fn message_event(&self, line: &Line, body: &str) -> Bytes {
         let mut context = self.context(line, Route::Message);
         context.insert("messageId".into(), self.name().into());
-        bytes(&json!({ "requestContext": context, "body": body, "isBase64Encoded": false }))
+        bytes(json!({ "requestContext": context, "body": body, "isBase64Encoded": false }))
     }
 
     pub(crate) fn disconnect_event(&self, line: &Line, code: u16, reason: &str) -> Bytes {
         let mut context = self.context(line, Route::Disconnect);
         context.insert("disconnectStatusCode".into(), code.into());
         context.insert("disconnectReason".into(), reason.into());
-        bytes(&json!({ "headers": {}, "multiValueHeaders": {}, "requestContext": context, "isBase64Encoded": false }))
+        bytes(json!({ "headers": {}, "multiValueHeaders": {}, "requestContext": context, "isBase64Encoded": false }))
     }
 
     /// A request to the HTTP API, payload version 2.0.
@@ -90,7 +90,7 @@ impl Shared {
         let user_agent = head.headers.get("user-agent").and_then(|value| value.to_str().ok());
         let millis = self.clock.epoch_millis();
         let cookies: Vec<&str> = cookies(&head.headers).collect();
-        bytes(&json!({
+        bytes(json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": head.uri.path(),
@@ -142,6 +142,9 @@ fn of_query(uri: &Uri) -> BTreeMap<String, String> {
     joined
 }
 
-fn bytes(event: &Value) -> Bytes {
-    event.to_string().into()
+/// What there is none of is left out.
+fn bytes(event: Value) -> Bytes {
+    let Value::Object(event) = event else { unreachable!("an event has fields") };
+    let told: Map<String, Value> = event.into_iter().filter(|(_, value)| !value.is_null()).collect();
+    Value::Object(told).to_string().into()
 }

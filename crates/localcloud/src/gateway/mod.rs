@@ -54,6 +54,10 @@ pub(crate) struct Shared {
     lines: Mutex<HashMap<String, Arc<Line>>>,
     made: Mutex<Made>,
     count: AtomicU64,
+    /// Messages either way, in pieces of 32 KB as they are charged.
+    messages: AtomicU64,
+    /// Requests to the HTTP API.
+    requests: AtomicU64,
 }
 
 impl Gateway {
@@ -72,6 +76,8 @@ impl Gateway {
             lines: Mutex::default(),
             made: Mutex::default(),
             count: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
         });
         let routes = routes(shared.clone());
         let server = tokio::spawn(async move { drop(axum::serve(listener, routes).await) });
@@ -91,6 +97,11 @@ impl Gateway {
     /// What goes wrong.
     pub fn mischief(&self) -> &Mischief {
         &self.shared.mischief
+    }
+
+    /// Messages on WebSockets so far, either way, each 32 KB of one counted, and requests to the HTTP API.
+    pub fn carried(&self) -> (u64, u64) {
+        (self.shared.messages.load(Ordering::Relaxed), self.shared.requests.load(Ordering::Relaxed))
     }
 
     /// Connections that are open.
@@ -114,6 +125,10 @@ impl Shared {
     /// Whether one more connection may be made in this second.
     fn admits(&self) -> bool {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).admits(self.clock.elapsed())
+    }
+
+    fn carry(&self, bytes: usize) {
+        self.messages.fetch_add(bytes.div_ceil(limits::FRAME_BYTES_MAX).max(1) as u64, Ordering::Relaxed);
     }
 
     /// A name that no connection, request or message of this gateway had before, in the form of AWS.

@@ -1,6 +1,6 @@
 //! The HTTP API: a request becomes an event, and the answer a response.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     body::Body,
@@ -16,6 +16,7 @@ use super::Shared;
 use crate::{function::Failed, limits};
 
 pub(crate) async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    shared.requests.fetch_add(1, Ordering::Relaxed);
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, limits::PAYLOAD_BYTES_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();

@@ -190,7 +190,10 @@ async fn converse(
         let said = loop {
             tokio::select! {
                 heard = socket.recv() => match heard {
-                    Some(Ok(Message::Text(text))) => break forward(shared, line, text),
+                    Some(Ok(Message::Text(text))) => {
+                        shared.carry(text.len());
+                        break forward(shared, line, text);
+                    }
                     Some(Ok(Message::Binary(_))) => return Ending::ours(1003, "Binary frames are not supported"),
                     Some(Ok(Message::Close(frame))) => return Ending::theirs(frame),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -204,6 +207,9 @@ async fn converse(
                 () = shared.clock.sleep_until(idle.min(dies)) => return Ending::ours(1001, "Going away"),
             }
         };
+        if let Some(text) = &said {
+            shared.carry(text.len());
+        }
         if let Some(text) = said
             && socket.send(Message::Text(text.into())).await.is_err()
         {
