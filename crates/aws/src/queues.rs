@@ -2,13 +2,15 @@
 
 use std::{error::Error, time::Duration};
 
+use aws_sdk_scheduler::operation::create_schedule_group::CreateScheduleGroupError;
 use aws_sdk_sqs::types::QueueAttributeName;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::clients::Clients;
 
-/// Where what is deferred goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where what is deferred goes. As JSON it is in the environment of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queues {
     /// The queue, for SQS.
     pub url: String,
@@ -25,7 +27,7 @@ pub struct Queues {
 }
 
 impl Queues {
-    /// Make `PREFIX-deferred`, `PREFIX-dead` and the group `PREFIX`: for emulators and first steps. What runs for long is made by whatever makes the
+    /// Make `PREFIX-deferred`, `PREFIX-dead` and the group `PREFIX`, unless they are there: for emulators and first steps. What runs for long is made by whatever makes the
     /// rest of the account, the role `PREFIX-schedules` among it, which is only named here.
     ///
     /// Who receives has `hides` to do what it got; after `receives` times it is a dead letter.
@@ -46,7 +48,10 @@ impl Queues {
             (QueueAttributeName::VisibilityTimeout, hides.as_secs().to_string()),
         ];
         let (url, arn) = queue(&sqs, &format!("{prefix}-deferred"), &attributes).await?;
-        scheduler.create_schedule_group().name(prefix).send().await?;
+        match scheduler.create_schedule_group().name(prefix).send().await {
+            Err(error) if error.as_service_error().is_some_and(CreateScheduleGroupError::is_conflict_exception) => {}
+            made => drop(made?),
+        }
         let account = arn.split(':').nth(4).unwrap_or_default();
         let role_arn = format!("arn:aws:iam::{account}:role/{prefix}-schedules");
         Ok(Self { url, arn, dead_url, dead_arn, group: prefix.to_owned(), role_arn })

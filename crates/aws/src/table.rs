@@ -4,6 +4,7 @@ use std::error::Error;
 
 use aws_sdk_dynamodb::{
     Client,
+    operation::create_table::CreateTableError,
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
         ScalarAttributeType, TimeToLiveSpecification,
@@ -26,16 +27,21 @@ impl Table {
         Self { name: format!("{prefix}-connections") }
     }
 
-    /// Make it, on demand, with its index and its TTL: for emulators and first steps. What runs for long is made by whatever makes the rest of the
+    /// Make it unless it is there, on demand, with its index and its TTL: for emulators and first steps. What runs for long is made by whatever makes the rest of the
     /// account.
     ///
     /// # Errors
-    /// What DynamoDB says; `ResourceInUseException` if it is there already.
+    /// What DynamoDB says.
     pub async fn create(&self, client: &Client) -> Result<(), Box<dyn Error + Send + Sync>> {
         let table = client.create_table().table_name(&self.name).billing_mode(BillingMode::PayPerRequest);
         let table = ["p", "s", "f"].iter().fold(table, |table, name| table.attribute_definitions(attribute(name)));
         let table = table.key_schema(key("p", KeyType::Hash)).key_schema(key("s", KeyType::Range));
-        table.global_secondary_indexes(found()).send().await?;
+        match table.global_secondary_indexes(found()).send().await {
+            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
+                return Ok(());
+            }
+            made => drop(made?),
+        }
         let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expires").build()?;
         client.update_time_to_live().table_name(&self.name).time_to_live_specification(ttl).send().await?;
         Ok(())

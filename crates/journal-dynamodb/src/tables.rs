@@ -47,10 +47,11 @@ impl Tables {
         Self { parts: Parts(parts), ..self }
     }
 
-    /// Make them, with what they need and no more: for emulators and first steps. What runs for long is made by whatever makes the rest of the account.
+    /// Make those that are not there, with what they need and no more: for emulators and first steps. What runs for long is made by whatever makes the
+    /// rest of the account.
     ///
     /// # Errors
-    /// What DynamoDB says; `ResourceInUseException` if one is there already.
+    /// What DynamoDB says.
     pub async fn create(&self, client: &Client) -> Result<(), Box<SdkError<CreateTableError, HttpResponse>>> {
         let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
         let stream = stream.build().expect("all is set");
@@ -64,7 +65,14 @@ impl Tables {
                 .global_secondary_indexes(secondary(name, hash, range, *all))
         });
         for table in [journal, snapshots, index] {
-            table.send().await.map_err(Box::new)?;
+            let is_there = |error: &SdkError<CreateTableError, _>| {
+                error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
+            };
+            table
+                .send()
+                .await
+                .map(drop)
+                .or_else(|error| if is_there(&error) { Ok(()) } else { Err(Box::new(error)) })?;
         }
         Ok(())
     }
