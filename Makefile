@@ -5,6 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PORT ?= 7878
+CLOUD_PORT ?= 7979
 DATA ?= .demo
 SEEDS ?= 200
 CYCLES ?= 100000
@@ -14,9 +15,10 @@ MINUTES ?= 5
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Every program in its debug build, out of what the tests are built from: another choice of packages would have other features, for which SQLite, TLS,
 # tokio and most of what is ours would be built once more.
-BUILD := cargo build --workspace --bins --examples --locked
+WORKSPACE := --workspace --features arcade/aws --locked
+BUILD := cargo build $(WORKSPACE) --bins --examples
 
-.PHONY: help demo test test-that-computes test-that-waits check web generate rust-test web-test e2e sim chaos fuzz conformance cloud-test bench pictures tools clean
+.PHONY: help demo test test-that-computes test-that-waits check web generate e2e sim chaos fuzz conformance cloud cloud-test cloud-e2e bench bench-cloud pictures tools clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,14 +30,16 @@ demo: tools web ## Build everything and serve the demo on http://localhost:7878
 
 test: tools web ## Run every check and test
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
+	# What `make demo` builds, which knows nothing of AWS.
+	cargo check --workspace --bins --locked
 	# The suites on the slower of two emulators in a share; `make cloud-test` plays all.
-	DORMOUSE_CLOUD_SHARE=1 tools/cloud/run cargo test --workspace --locked
+	DORMOUSE_CLOUD_SHARE=1 tools/cloud/run tools/test $(WORKSPACE)
 	cd web && npm run check && npm test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
 	$(MAKE) --no-print-directory -j 2 --output-sync=line test-that-computes test-that-waits
-	$(MAKE) --no-print-directory e2e
+	$(MAKE) --no-print-directory e2e cloud-e2e
 
 # Side by side: one keeps the cores busy, the other mostly waits for processes to die and start, and judges no times.
 test-that-computes:
@@ -47,8 +51,8 @@ test-that-waits:
 
 check: tools ## The fast loop: formatting, lints, unit tests
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked --lib --bins
+	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
+	cargo test $(WORKSPACE) --lib --bins
 	cd web && npm run check
 
 web: web/node_modules/.built ## Build the pages and the TypeScript clients
@@ -90,8 +94,24 @@ conformance: web ## Let others' suites test WebSockets and the OpenAPI document 
 	$(BUILD)
 	tools/conformance/run $(API_SECONDS)
 
-cloud-test: tools ## Test what runs on AWS beside two emulators (the first time builds one of them, for minutes)
-	tools/cloud/run cargo test --locked -p dormouse-journal-dynamodb -p dormouse-aws
+cloud: tools web ## Bring the shape of AWS up on this machine and serve the demo in it, on http://localhost:7979
+	cargo build --release --locked -p arcade --features aws
+	@echo "Open http://localhost:$(CLOUD_PORT) when its address is printed. Ctrl-C stops, and says what AWS would have charged for; nothing is kept."
+	exec tools/cloud/run $(TARGET)/release/arcade dev --cloud --port $(CLOUD_PORT)
+
+cloud-test: tools ## Test what runs on AWS beside two emulators, in full, and drive the page there with a browser
+	tools/cloud/run cargo test --locked $(addprefix -p dormouse-,aws journal-dynamodb lambda localcloud)
+	$(MAKE) --no-print-directory cloud-e2e
+
+cloud-e2e: web ## Drive the page with a browser where the binary is a Lambda function
+	$(BUILD)
+	ARCADE=$(abspath $(TARGET)/debug/arcade) tools/cloud/run npm run cloud --prefix web
+
+bench-cloud: tools web ## Measure latency and cost of the path through AWS on this machine; the last line is JSON
+	cargo build --release --locked -p dormouse-bench --bin cloud
+	cargo build --release --locked -p arcade --features aws
+	tools/cloud/zip $(TARGET)/release/arcade $(TARGET)/release/bootstrap.zip
+	tools/cloud/run $(TARGET)/release/cloud --zip $(TARGET)/release/bootstrap.zip $(ARGS)
 
 chaos: tools web ## Kill, stop, fill and flood real processes beside real clients in full (ARGS="crowd --loris 1000" for a part)
 	cargo build --release --locked -p arcade

@@ -60,8 +60,13 @@ impl App {
         self
     }
 
-    /// Do what the command line asks for.
+    /// Do what the command line asks for; where Lambda started this process, take events from it.
     pub fn run(mut self) -> ExitCode {
+        #[cfg(feature = "aws")]
+        if crate::cloud::is_function() {
+            start_log(true);
+            return complete(crate::cloud::run(self));
+        }
         let commands = self.own.iter().map(|own| own.command.clone());
         let asked = Cli::command().name(self.name).subcommands(commands).get_matches();
         start_log(asked.get_flag("log_json"));
@@ -71,27 +76,31 @@ impl App {
         });
         match own {
             Some((own, asked)) => (own.run)(asked),
-            None => self.host(Cli::from_arg_matches(&asked).unwrap_or_else(|error| error.exit()).command),
+            None => {
+                let asked = Cli::from_arg_matches(&asked).unwrap_or_else(|error| error.exit());
+                complete(commands::run(self, asked.command))
+            }
         }
     }
+}
 
-    fn host(self, command: Command) -> ExitCode {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let done = match runtime {
-            Ok(runtime) => {
-                let done = runtime.block_on(commands::run(self, command));
-                // Not waited for: rules that never return hold a thread.
-                runtime.shutdown_background();
-                done
-            }
-            Err(error) => Err(commands::Problem::Io("the runtime cannot start".into(), error)),
-        };
-        match done {
-            Ok(code) => code,
-            Err(problem) => {
-                eprintln!("error: {}", commands::with_sources(&problem));
-                ExitCode::FAILURE
-            }
+/// Do it on a runtime of its own, and say why it was not done.
+fn complete(work: impl Future<Output = Result<ExitCode, commands::Problem>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => {
+            let done = runtime.block_on(work);
+            // Not waited for: rules that never return hold a thread.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(commands::Problem::Io("the runtime cannot start".into(), error)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(problem) => {
+            eprintln!("error: {}", commands::with_sources(&problem));
+            ExitCode::FAILURE
         }
     }
 }
@@ -111,6 +120,9 @@ struct Cli {
 pub(crate) enum Command {
     /// Serve: HTTP, WebSocket, event streams and the console.
     Serve(Serve),
+    /// Bring up the whole shape of AWS on this machine, around this program as its function.
+    #[cfg(feature = "aws")]
+    Dev(Dev),
     /// Fold one actor's commits again and print its state's hash and the view of who may see all.
     Replay(Replay),
     /// Walk every hash chain, replay every actor and compare the index; fails if a history does not verify.
@@ -143,6 +155,29 @@ pub(crate) struct Serve {
     pub(crate) listen: IpAddr,
     #[command(flatten)]
     pub(crate) access: Access,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Args)]
+pub(crate) struct Dev {
+    /// As on AWS: API Gateway, Lambda, DynamoDB and its streams, SQS, Scheduler and S3.
+    #[arg(long)]
+    pub(crate) cloud: bool,
+    /// The port; 0 picks a free one.
+    #[arg(long, default_value_t = 7979, env = "DORMOUSE_PORT")]
+    pub(crate) port: u16,
+    /// The emulator of DynamoDB and its streams.
+    #[arg(long, value_name = "URL", env = "DORMOUSE_DYNOXIDE")]
+    pub(crate) dynamodb: Option<String>,
+    /// The emulator of everything else.
+    #[arg(long, value_name = "URL", env = "DORMOUSE_MINISTACK")]
+    pub(crate) aws: Option<String>,
+    /// How the names of tables, queues and the bucket begin; without it, the app's name.
+    #[arg(long)]
+    pub(crate) tables: Option<String>,
+    /// At the end, print as one JSON object what AWS would charge for.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Who may come in, and how often they may ask.

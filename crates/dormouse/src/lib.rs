@@ -9,6 +9,8 @@
 
 mod access;
 mod app;
+#[cfg(feature = "aws")]
+mod cloud;
 mod commands;
 mod console;
 mod hides;

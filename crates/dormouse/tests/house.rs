@@ -22,7 +22,17 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dormouse-aws", &["dormouse-core", "dormouse-journal", "dormouse-engine", "dormouse-lambda"]),
     (
         "dormouse",
-        &["dormouse-core", "dormouse-journal", "dormouse-journal-sqlite", "dormouse-engine", "dormouse-server"],
+        &[
+            "dormouse-aws",
+            "dormouse-core",
+            "dormouse-journal",
+            "dormouse-journal-dynamodb",
+            "dormouse-journal-sqlite",
+            "dormouse-engine",
+            "dormouse-lambda",
+            "dormouse-localcloud",
+            "dormouse-server",
+        ],
     ),
     ("todo", &["dormouse"]),
     ("liap-tui", &["dormouse"]),

@@ -27,6 +27,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::app::{App, Command};
+#[cfg(feature = "aws")]
+pub(crate) use serve::signalled;
 
 /// Why a command did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,9 @@ pub(crate) enum Problem {
     Keys(#[from] dormouse_engine::identity::KeyError),
     #[error("{0}")]
     Usage(String),
+    #[cfg(feature = "aws")]
+    #[error("{0}")]
+    Cloud(String),
 }
 
 /// The error and what caused it, on one line.
@@ -65,6 +70,8 @@ pub(crate) fn with_sources(error: &dyn Error) -> String {
 pub(crate) async fn run(app: App, command: Command) -> Result<ExitCode, Problem> {
     match command {
         Command::Serve(options) => serve::serve(app, options).await,
+        #[cfg(feature = "aws")]
+        Command::Dev(options) => crate::cloud::dev(app, options).await,
         Command::Replay(options) => replay::replay(&app, options).await,
         Command::Verify(options) => verify::verify(&app, options).await,
         Command::Export(options) => portable::export(options).await,
@@ -74,7 +81,7 @@ pub(crate) async fn run(app: App, command: Command) -> Result<ExitCode, Problem>
 }
 
 /// Print a line. That its reader has read enough, as `head` has, is no failure.
-fn say(line: impl Display) -> Result<(), Problem> {
+pub(crate) fn say(line: impl Display) -> Result<(), Problem> {
     match writeln!(io::stdout().lock(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Problem::Io("the answer cannot be written".into(), error)),
@@ -116,7 +123,7 @@ fn kind_of(kinds: &[Arc<Kind>], address: &Address) -> Result<Arc<Kind>, Problem>
 }
 
 /// The app's OpenAPI document, and the aliases that it lists.
-fn openapi(app: &App) -> Result<(Value, Aliases), Problem> {
+pub(crate) fn openapi(app: &App) -> Result<(Value, Aliases), Problem> {
     let mut document = docs::openapi(app.name, app.kinds.iter().map(AsRef::as_ref));
     let aliases = Aliases::parse(&app.aliases, &document)?;
     aliases.list_in(&mut document);

@@ -109,7 +109,8 @@ async fn stopped() {
     }
 }
 
-async fn signalled() {
+/// Resolves at SIGTERM or Ctrl-C.
+pub(crate) async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {
         match signal(SignalKind::terminate()) {
