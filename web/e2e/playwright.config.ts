@@ -2,12 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "@playwright/test";
+import type { Shape } from "./support/host.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // The workers inherit the answer: one of them looking for a browser, perhaps installing it, is enough.
 const chromium = (process.env["CHROMIUM"] ??= browser());
 
-export default defineConfig({
+export default defineConfig<{ shape: Shape }>({
   outputDir: "test-results",
   reporter: [["list"]],
   fullyParallel: true,
@@ -18,6 +19,7 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   projects: [
     { name: "e2e", testDir: "tests" },
+    { name: "cloud", testDir: "tests", grep: /@cloud/, use: { shape: "cloud" } },
     { name: "pictures", testMatch: "pictures.ts" },
   ],
   use: {

@@ -1,6 +1,6 @@
 // The fixtures: a host of one's own, and windows of guests on it. A window whose page throws fails its test.
 import { type BrowserContextOptions, expect, type Page, test as base } from "@playwright/test";
-import { Host } from "./host.ts";
+import { Host, type Shape } from "./host.ts";
 import { List } from "./list.ts";
 
 export { expect, List };
@@ -19,9 +19,11 @@ export interface Windows {
   list(id: string, window?: Window): Promise<List>;
 }
 
-export const test = base.extend<{ host: Host; windows: Windows }>({
-  host: async ({}, use, info) => {
-    const host = await Host.start();
+export const test = base.extend<{ host: Host; windows: Windows; shape: Shape }>({
+  shape: ["serve", { option: true }],
+
+  host: async ({ shape }, use, info) => {
+    const host = await Host.start(shape);
     await use(host);
     if (info.status !== info.expectedStatus) await info.attach("host.log", { body: host.log });
     await host.remove();

@@ -1,6 +1,8 @@
 import { agreed, expect, type List, test } from "../support/test.ts";
 
-test("a host that dies in mid-sentence costs nobody a word", async ({ host, windows }) => {
+test("a host that dies in mid-sentence costs nobody a word", { tag: "@cloud" }, async ({ host, windows }) => {
+  // Where one command is on its way at a time, forty of them take theirs.
+  test.setTimeout(120_000);
   const id = await (await host.guest("Host")).list("Saturday market");
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id, { name: "Bo" });
@@ -38,7 +40,7 @@ test("a host that dies in mid-sentence costs nobody a word", async ({ host, wind
   await expect(ana.plate.getByText("Bo is typing")).toBeVisible();
 
   await host.stop();
-  expect(await host.verify()).toMatchObject({ actors: 1, commits: 51, failures: [] });
+  await host.verified({ actors: 1, commits: 51 });
 });
 
 test("a host that is stopped politely is waited for", async ({ host, windows }) => {

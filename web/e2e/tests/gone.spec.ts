@@ -1,6 +1,6 @@
 import { expect, test } from "../support/test.ts";
 
-test("a room that was retired says so to those in it and to those who come", async ({ host, windows }) => {
+test("a room that was retired says so to those in it and to those who come", { tag: "@cloud" }, async ({ host, windows }) => {
   const guest = await host.guest("Host");
   const id = await guest.list("Saturday market", ["Flour"]);
   const ana = await windows.list(id);

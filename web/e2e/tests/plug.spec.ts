@@ -1,7 +1,7 @@
 import { keepPage } from "../support/kept.ts";
 import { agreed, expect, List, test } from "../support/test.ts";
 
-test("a pulled plug keeps everything, and plugging in again brings both sides together", async ({ host, windows }) => {
+test("a pulled plug keeps everything, and plugging in again brings both sides together", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id, { name: "Bo" });
@@ -55,7 +55,7 @@ test("a plug stays pulled while one looks at home", async ({ host, windows }) =>
   await agreed(host, id, [ana], ["Flour", "Eggs"]);
 });
 
-test("what waits is sent after a reload, once", async ({ host, windows }) => {
+test("what waits is sent after a reload, once", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
   const ana = await windows.list(id);
   await expect(ana.row("Flour")).toBeVisible();
@@ -94,11 +94,11 @@ test("what waits is on the list after a reload, before the host answers, and is 
   expect((await (await host.guest("Host")).see(id)).position).toMatch(/^1:4:/);
 });
 
-test("an answer that is lost on the way does not make a second thing, not even over a reload", async ({ host, windows }) => {
+test("an answer that is lost on the way does not make a second thing, not even over a reload", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
   const page = await windows.open("about:blank");
   let deaf = false;
-  await page.routeWebSocket(/\/v1\/connect/, (socket) => {
+  await page.routeWebSocket(/\/v1\/connect|\?token=/, (socket) => {
     const onward = socket.connectToServer();
     onward.onMessage((frame) => {
       if (!deaf) socket.send(frame);

@@ -1,7 +1,7 @@
 import { keepPage } from "../support/kept.ts";
 import { agreed, expect, List, test } from "../support/test.ts";
 
-test("a change of something that is gone is undone in sight, in the rules' own words", async ({ host, windows }) => {
+test("a change of something that is gone is undone in sight, in the rules' own words", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour", "Eggs", "Salt"]);
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id, { name: "Bo" });

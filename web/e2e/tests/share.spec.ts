@@ -1,6 +1,6 @@
 import { agreed, expect, List, test } from "../support/test.ts";
 
-test("two windows share every change as it is made", async ({ host, windows }) => {
+test("two windows share every change as it is made", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market");
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id, { name: "Bo" });
@@ -27,7 +27,7 @@ test("two windows share every change as it is made", async ({ host, windows }) =
   await agreed(host, id, [ana, bo], ["Salt, the good one", "Eggs", "Flour"]);
 });
 
-test("the list itself is renamed for everybody", async ({ host, windows }) => {
+test("the list itself is renamed for everybody", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market");
   const ana = await windows.list(id);
   const bo = await windows.list(id);
@@ -40,7 +40,7 @@ test("the list itself is renamed for everybody", async ({ host, windows }) => {
   }
 });
 
-test("each sees who is here, who types, and who left", async ({ host, windows }) => {
+test("each sees who is here, who types, and who left", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market");
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id, { name: "Bo" });
@@ -59,7 +59,7 @@ test("each sees who is here, who types, and who left", async ({ host, windows })
   await expect(ana.person("Bo")).toContainText("left");
 });
 
-test("a name that is typed here is the name that others see", async ({ host, windows }) => {
+test("a name that is typed here is the name that others see", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market");
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id);
@@ -71,7 +71,7 @@ test("a name that is typed here is the name that others see", async ({ host, win
   await expect(ana.row("Eggs").getByRole("img", { name: "Added by Bo" })).toBeVisible();
 });
 
-test("a second device in one page is another guest with a line of its own", async ({ host, windows }) => {
+test("a second device in one page is another guest with a line of its own", { tag: "@cloud" }, async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
   const here = await windows.list(id, { name: "Ana" });
   await here.page.getByRole("button", { name: "Show a second device" }).click();

@@ -3,7 +3,7 @@ import { expect, test } from "../support/test.ts";
 // Commit 1 makes the list, commit n + 1 adds thing n.
 const THINGS = Array.from({ length: 24 }, (_, at) => `Thing ${at + 1}`);
 
-test("the slider shows the list at any commit, and the way back to now", async ({ host, windows }) => {
+test("the slider shows the list at any commit, and the way back to now", { tag: "@cloud" }, async ({ host, windows }) => {
   const guest = await host.guest("Host");
   const id = await guest.list("Saturday market", THINGS);
   const ana = await windows.list(id);
