@@ -18,7 +18,7 @@ pub enum Trigger {
     Stream,
     /// The queue of what is deferred.
     Queue,
-    /// Scheduler, at a rate: looks for what was lost. Also what a state machine asks for.
+    /// Scheduler, at a rate: looks for what was lost. Also what an operator or a state machine asks for.
     Schedule,
 }
 
@@ -151,7 +151,19 @@ pub const FUNCTIONS: &[Function] = &[
             ],
         ],
     },
-    Function { name: "schedule", trigger: Trigger::Schedule, grants: &[ACT, TELL, DEFER, INDEX, LISTS] },
+    Function {
+        name: "schedule",
+        trigger: Trigger::Schedule,
+        grants: &[
+            ACT,
+            TELL,
+            DEFER,
+            INDEX,
+            LISTS,
+            // Dead letters are tried again when an operator says so.
+            &[on(Resource::Dead, &["sqs:DeleteMessage", "sqs:ReceiveMessage"])],
+        ],
+    },
 ];
 
 /// The function of this trigger.

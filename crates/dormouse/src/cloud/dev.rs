@@ -3,7 +3,10 @@
 use std::{net::TcpListener, process::ExitCode, time::Duration};
 
 use dormouse_aws::{Clients, Queues, Table};
-use dormouse_core::Hash;
+use dormouse_core::{
+    Hash,
+    limits::{QUEUE_HIDES, QUEUE_RECEIVES_MAX},
+};
 use dormouse_journal_dynamodb::Tables;
 use dormouse_localcloud::{Clock, Function, Gateway, Lambda, Meter, Queue, Schedule, Stream, emulator};
 use serde_json::json;
@@ -16,12 +19,6 @@ use crate::{
 
 /// How often what was lost is looked for. EventBridge Scheduler knows no shorter rate.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-
-/// How long a message of the queue is hidden while somebody has it: longer than an invocation may take, so that nobody does it twice at once.
-const VISIBILITY: Duration = Duration::from_secs(60);
-
-/// How often a message is handed out before it is a dead letter.
-const RECEIVES_MAX: u32 = 5;
 
 /// The stage of the WebSocket API: the last part of its address.
 const STAGE: &str = "live";
@@ -98,7 +95,7 @@ impl Cloud {
         let table = Table::named(&self.prefix).create(&dynamodb.dynamodb()).await;
         table.map_err(|error| failed("the table of connections", &*error))?;
         emulator::make_bucket(&self.aws, &self.prefix).await.map_err(|error| failed("the bucket", &error))?;
-        let queues = Queues::create(&aws, &self.prefix, VISIBILITY, RECEIVES_MAX).await;
+        let queues = Queues::create(&aws, &self.prefix, QUEUE_HIDES, QUEUE_RECEIVES_MAX).await;
         queues.map_err(|error| failed("the queues", &*error))
     }
 
