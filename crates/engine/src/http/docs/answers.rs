@@ -45,7 +45,8 @@ pub(super) struct Ticket {
     /// Works once, within 30 seconds, as `token` of a stream, or of a socket where there is a `url`.
     ticket: String,
     /// Where sockets are opened, if not at `/v1/connect`: with `?token=` and the ticket.
-    url: Option<String>,
+    #[schemars(skip_serializing_if = "absent")]
+    url: String,
 }
 
 /// What `welcome` says on a socket.
