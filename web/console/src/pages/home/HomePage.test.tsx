@@ -85,6 +85,14 @@ describe("home", () => {
     expect(host.rooms.size).toBe(1);
   });
 
+  it("offers what the host has, to who pressed before it said so, too", async () => {
+    host.latency = 100;
+    const user = await open();
+    await user.click(screen.getByRole("button", { name: "Start a room" }));
+    expect(screen.queryByLabelText("Name of the list")).toBeNull();
+    expect(await screen.findByLabelText("Name of the list")).toBeTruthy();
+  });
+
   it("joins by code, and says so when there is none", async () => {
     host.create("Market", undefined, "4F2A9C");
     const user = await open();

@@ -18,7 +18,9 @@ export function StartDialog({ session, kinds, preferred, onClose }: Props) {
   const possible = kinds.filter(({ kind }) => APPS[kind]);
   // A kind with a lobby has a way of its own; who presses here mostly wants a room at once.
   const first = possible.find(({ kind }) => !APPS[kind]?.Lobby) ?? possible[0];
-  const [kind, setKind] = useState(preferred && APPS[preferred] ? preferred : first?.kind);
+  const [picked, pick] = useState(preferred && APPS[preferred] ? preferred : undefined);
+  // The host may say what it has after somebody pressed.
+  const kind = picked ?? first?.kind;
   const key = useRef(newKey());
   const app = kind === undefined ? undefined : APPS[kind];
 
@@ -43,7 +45,7 @@ export function StartDialog({ session, kinds, preferred, onClose }: Props) {
                 name="kind"
                 value={choice.kind}
                 checked={choice.kind === kind}
-                onChange={() => setKind(choice.kind)}
+                onChange={() => pick(choice.kind)}
               />
               <Icon name={iconOf(choice.kind)} />
               {choice.title}
