@@ -39,7 +39,8 @@ test: tools web ## Run every check and test
 	$(MAKE) --no-print-directory generate CHECK=--check
 	npm test --prefix web/tools
 	$(MAKE) --no-print-directory -j 2 --output-sync=line test-that-computes test-that-waits
-	$(MAKE) --no-print-directory e2e cloud-e2e
+	$(MAKE) --no-print-directory e2e
+	$(MAKE) --no-print-directory cloud-e2e PAGES="share.spec gone.spec liap.spec.ts:10"
 
 # Side by side: one keeps the cores busy, the other mostly waits for processes to die and start, and judges no times.
 test-that-computes:
@@ -103,9 +104,9 @@ cloud-test: tools ## Test what runs on AWS beside two emulators, in full, and dr
 	tools/cloud/run cargo test --locked $(addprefix -p dormouse-,aws journal-dynamodb lambda localcloud)
 	$(MAKE) --no-print-directory cloud-e2e
 
-cloud-e2e: web ## Drive the page with a browser where the binary is a Lambda function
+cloud-e2e: web ## Drive the page with a browser where the binary is a Lambda function (PAGES="liap.spec" for a part)
 	$(BUILD)
-	ARCADE=$(abspath $(TARGET)/debug/arcade) tools/cloud/run npm run cloud --prefix web
+	ARCADE=$(abspath $(TARGET)/debug/arcade) tools/cloud/run npm run cloud --prefix web -- $(PAGES)
 
 bench-cloud: tools web ## Measure latency and cost of the path through AWS on this machine; the last line is JSON
 	cargo build --release --locked -p dormouse-bench --bin cloud

@@ -1,7 +1,7 @@
 import { keepPage } from "../support/kept.ts";
 import { agreed, expect, List, test } from "../support/test.ts";
 
-test("a pulled plug keeps everything, and plugging in again brings both sides together", { tag: "@cloud" }, async ({ host, windows }) => {
+test("a pulled plug keeps everything, and plugging in again brings both sides together", async ({ host, windows }) => {
   const id = await (await host.guest("Host")).list("Saturday market", ["Flour"]);
   const ana = await windows.list(id, { name: "Ana" });
   const bo = await windows.list(id, { name: "Bo" });
