@@ -54,6 +54,8 @@ export class Host {
     };
     const child = spawn(BINARY, options[this.shape], {
       stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own: what it started dies with it, frozen or not.
+      detached: true,
       env: { ...process.env, ...env },
     });
     this.#process = child;
@@ -79,7 +81,7 @@ export class Host {
 
   /** It takes what is sent and does nothing, until it is killed. */
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    if (this.#process !== null) signal(this.#process, "SIGSTOP");
   }
 
   /** As a power cut ends it. */
@@ -113,14 +115,19 @@ export class Host {
     return Guest.at(this.url, name);
   }
 
-  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  async #end(name: "SIGTERM" | "SIGKILL"): Promise<void> {
     const child = this.#process;
     this.#process = null;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
+    signal(child, name);
     await ended;
   }
+}
+
+/** To the process; what ends or stops it at once, to all that it started, too. */
+function signal(child: ChildProcess, name: "SIGSTOP" | "SIGTERM" | "SIGKILL"): void {
+  if (child.pid !== undefined) process.kill(name === "SIGTERM" ? child.pid : -child.pid, name);
 }
 
 async function freePort(): Promise<number> {

@@ -59,6 +59,9 @@ pub(crate) async fn dev(app: App, options: Dev) -> Result<ExitCode, Problem> {
     );
     say(format_args!("http://{}", gateway.address()))?;
     signalled().await;
+    // Who is frozen does not notice that nobody will thaw it.
+    function.retire();
+    function.kill_busy();
     let calls = dynamodb.calls().into_iter().chain(aws.calls()).collect();
     let usage = Usage::of(function.usage(), gateway.carried(), calls);
     let usage = serde_json::to_string(&usage).unwrap_or_default();
